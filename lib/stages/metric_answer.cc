@@ -3,6 +3,7 @@
 #include "gotext/quantity.h"
 #include "logql/metric_query.h"
 #include "record/json.h"
+#include "scan/metric_points.h"
 #include "scan/metric_scan.h"
 #include "stages/answer_source.h"
 #include "stages/query_metrics.h"
@@ -20,11 +21,6 @@ using base::Result;
 using record::Batch;
 using record::Record;
 
-// Loki's choice: 250 points, and no step below a second.
-base::Duration step_for(const base::TimeRange& range) {
-  return std::max<base::Duration>((range.to - range.from) / (250 * base::kSecond), 1) * base::kSecond;
-}
-
 class SpoolMetric : public AnswerSource {
  public:
   SpoolMetric(QuerySpec spec, const pipeline::Context& context, std::unique_ptr<logql::MetricQuery> query)
@@ -38,8 +34,7 @@ class SpoolMetric : public AnswerSource {
       interrupted = interrupted || stop.stopped();
       return !interrupted;
     };
-    auto answer =
-        scan::evaluate(spec_.spools, *query_, {.limits = spec_.scan, .watch = watch}, *context_.diagnostics, unreadable);
+    auto answer = scan::evaluate(spec_.spools, *query_, {.limits = spec_.scan, .watch = watch}, *context_.diagnostics, unreadable);
     progress_.end();
     unreadable_.add(unreadable);
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
@@ -104,10 +99,9 @@ Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spe
   if (range.to == base::TimeRange::kForever) range.to = std::max(all.to, range.from);
   logql::MetricTimes times = {range.to, range.to, base::kSecond};
   if (!spec.instant) {
-    times = logql::MetricTimes{range.from, range.to, spec.step > 0 ? spec.step : step_for(range)};
-    constexpr base::Duration kMostPoints = 11'000;  // Loki's limit
-    if ((times.end - times.start) / times.step > kMostPoints) {
-      return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", kMostPoints)
+    times = logql::MetricTimes{range.from, range.to, spec.step > 0 ? spec.step : scan::default_step(range.to - range.from)};
+    if ((times.end - times.start) / times.step > scan::kMostPoints) {
+      return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", scan::kMostPoints)
           .with_hint("take a longer --step, or a shorter time");
     }
     times = times.aligned();

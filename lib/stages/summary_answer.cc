@@ -1,12 +1,12 @@
 #include "stages/summary_answer.h"
 
 #include "base/visible.h"
-#include "logql/parser.h"
 #include "record/json.h"
 #include "record/timestamp.h"
+#include "scan/detected_fields.h"
 #include "scan/spool_scan.h"
+#include "scan/volume.h"
 #include "stages/answer_source.h"
-#include "stages/detected_fields.h"
 #include "stages/query_metrics.h"
 #include "stages/unmatched.h"
 
@@ -81,15 +81,6 @@ std::vector<std::string> field_lines(const std::vector<loki::DetectedField>& fie
   return lines;
 }
 
-// The names of labels that the selector of a query asks for.
-std::set<std::string> names_in(const std::string& query) {
-  std::set<std::string> names;
-  const auto parsed = logql::parse(query, {.selector_optional = true});
-  if (!parsed || !parsed->is_log()) return names;
-  for (const auto& matcher : std::get<logql::LogExpr>(parsed->node).matchers) names.insert(matcher.name);
-  return names;
-}
-
 // Why there are no values of a field.
 std::string is_stream_label(const std::string& name) {
   return fmt::format("{0} is a stream label, no field; its values: weir query labels {0}", base::escape_control(name));
@@ -103,45 +94,18 @@ std::string explain_no_label(const std::vector<std::string>& labels, const std::
   return {};
 }
 
-// Sums bytes as Loki's index/volume does.
-class VolumeSum {
- public:
-  explicit VolumeSum(const QuerySpec& spec) : spec_(spec), names_(spec.by.begin(), spec.by.end()) {
-    if (names_.empty()) names_ = names_in(spec.logql);
-  }
+std::vector<LabelVolume> as_of_loki(std::vector<scan::Volume> volumes) {
+  std::vector<LabelVolume> all;
+  for (scan::Volume& one : volumes) all.push_back({std::move(one.labels), std::move(one.name), one.bytes});
+  return all;
+}
 
-  void add(const LabelSet& labels, std::uint64_t bytes) {
-    for (const std::string& name : spec_.by) {
-      if (labels.get(name).empty()) return;
-    }
-    std::vector<Label> kept;
-    for (const Label& label : labels.labels()) {
-      if (!names_.empty() && names_.find(std::string(label.name)) == names_.end()) continue;
-      kept.push_back(label);
-      if (spec_.by_name) by_name_[std::string(label.name)] += bytes;
-    }
-    if (spec_.by_name) return;
-    const LabelSetRef set = LabelSet::intern(kept);
-    LabelVolume& sum = by_labels_[std::string(set->json())];
-    sum.labels = set;
-    sum.bytes += bytes;
-  }
-
-  [[nodiscard]] std::vector<LabelVolume> largest() const {
-    std::vector<LabelVolume> all;
-    for (const auto& [name, bytes] : by_name_) all.push_back({LabelSet::empty(), name, bytes});
-    for (const auto& [text, sum] : by_labels_) all.push_back(sum);
-    std::stable_sort(all.begin(), all.end(), [](const LabelVolume& a, const LabelVolume& b) { return a.bytes > b.bytes; });
-    if (spec_.limit > 0 && all.size() > spec_.limit) all.resize(spec_.limit);
-    return all;
-  }
-
- private:
-  const QuerySpec& spec_;
-  std::set<std::string> names_;  // the labels to keep; none: all
-  std::map<std::string, std::uint64_t> by_name_;
-  std::map<std::string, LabelVolume> by_labels_;
-};
+std::vector<loki::DetectedField> as_of_loki(std::vector<scan::DetectedField> fields) {
+  std::vector<loki::DetectedField> all;
+  for (scan::DetectedField& one : fields)
+    all.push_back({std::move(one.name), std::move(one.type), one.cardinality, std::move(one.parsers)});
+  return all;
+}
 
 class SpoolSummary : public AnswerSource {
  public:
@@ -206,19 +170,19 @@ class SpoolSummary : public AnswerSource {
 
   Result<std::vector<std::string>> volume() {
     scan_->keep_as_stored();
-    VolumeSum sum(spec_);
+    scan::VolumeSum sum({.by = spec_.by, .selector = scan::selector_names(spec_.logql), .by_name = spec_.by_name});
     auto read = each_record([&](Record& record, Batch& batch) { sum.add(*record.labels, batch.line(record).size()); });
     if (!read) return std::move(read).error();
-    return volume_lines(sum.largest(), spec_.json);
+    return volume_lines(as_of_loki(sum.largest(spec_.limit)), spec_.json);
   }
 
   Result<std::vector<std::string>> fields() {
     auto older = scan_->keep_newest(spec_.lines);
     if (!older) return std::move(older).error();
-    DetectedFields found(spec_.what == What::fields ? spec_.limit : 0);
+    scan::DetectedFields found(spec_.what == What::fields ? spec_.limit : 0);
     auto read = each_record([&](Record& record, Batch& batch) { found.add(record, batch); });
     if (!read) return std::move(read).error();
-    if (spec_.what == What::fields) return field_lines(found.fields(), spec_.json);
+    if (spec_.what == What::fields) return field_lines(as_of_loki(found.fields()), spec_.json);
     for (const auto& field : found.fields()) names_.push_back(field.name);
     auto values = found.values(spec_.label);
     if (spec_.limit > 0 && values.size() > spec_.limit) values.resize(spec_.limit);

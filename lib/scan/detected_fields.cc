@@ -1,13 +1,17 @@
-#include "stages/detected_fields.h"
+#include "scan/detected_fields.h"
 
+#include "gotext/json_reader.h"
 #include "gotext/quantity.h"
+#include "gotext/scratch.h"
+#include "names/label_name.h"
+#include "record/json.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
 
-namespace weir::stages {
+namespace weir::scan {
 namespace {
 
 using record::Batch;
@@ -30,6 +34,39 @@ bool is_bool(std::string_view text) {
   constexpr std::array<std::string_view, 12> kWords = {"1", "t", "T", "TRUE",  "true",  "True",
                                                        "0", "f", "F", "FALSE", "false", "False"};
   return std::find(kWords.begin(), kWords.end(), text) != kWords.end();
+}
+
+// A key as the json parser makes it a label.
+std::string as_name(std::string_view key) {
+  std::string name(key);
+  for (char& c : name) c = names::is_name_byte(c) ? c : '_';
+  return name;
+}
+
+// The keys in the object at the cursor that together make `name`; `before`: what is made of those around it.
+bool path_to(gotext::JsonCursor& cursor, const std::string& before, std::string_view name, int depth,
+             std::vector<std::string>& path) {
+  constexpr int kDeepest = 16;
+  if (depth > kDeepest || !cursor.enter_object()) return false;
+  std::string_view key;
+  bool escaped = false, done = false;
+  while (cursor.next_member(key, escaped, done) && !done) {
+    gotext::JsonValue value;
+    if (!cursor.value(value)) return false;
+    std::string plain(key);
+    if (escaped) plain.resize(record::unescape(plain.data(), key));
+    const std::string made = before.empty() ? as_name(plain) : before + '_' + as_name(plain);
+    path.push_back(std::move(plain));
+    if (value.type == gotext::JsonValue::Type::object) {
+      gotext::JsonCursor inner(value.text);
+      if (name.starts_with(made) && path_to(inner, made, name, depth + 1, path)) return true;
+    } else if (made == name || made + "_extracted" == name) {
+      return true;
+    }
+    path.pop_back();
+    if (!cursor.separator()) return false;
+  }
+  return false;
 }
 
 // Loki gives a size in a form that can stand in a query.
@@ -74,6 +111,13 @@ void DetectedFields::note(std::string_view name, std::string_view value, std::st
   if (parser != nullptr) field->parsers.insert(parser);
 }
 
+void DetectedFields::find_path(std::string_view name, std::string_view line) {
+  const auto found = fields_.find(name);
+  if (found == fields_.end() || !found->second.json_path.empty()) return;
+  gotext::JsonCursor cursor(line);
+  if (!path_to(cursor, {}, name, 0, found->second.json_path)) found->second.json_path.clear();
+}
+
 void DetectedFields::add(Record& record, Batch& batch) {
   const std::string_view stream = record.labels->json();
   for (const Label& label : record.metadata) note(label.name, label.value, stream, nullptr, false);
@@ -88,7 +132,10 @@ void DetectedFields::add(Record& record, Batch& batch) {
     if (!logfmt_.run(bare, batch, entry) || entry.errored) parser = nullptr;
   }
   if (parser != nullptr) {
-    for (const Label& label : entry.parsed) note(label.name, label.value, stream, parser, true);
+    for (const Label& label : entry.parsed) {
+      note(label.name, label.value, stream, parser, true);
+      if (*parser == 'j') find_path(label.name, bare.line.data);
+    }
   }
   if (record.extra == nullptr || record.extra->parsed.empty()) return;
   // What the query itself extracts: an object of texts, whose names are names of labels.
@@ -97,10 +144,10 @@ void DetectedFields::add(Record& record, Batch& batch) {
   for (const Label& label : entry.parsed) note(label.name, label.value, stream, parser, true);
 }
 
-std::vector<loki::DetectedField> DetectedFields::fields() const {
-  std::vector<loki::DetectedField> all;
+std::vector<DetectedField> DetectedFields::fields() const {
+  std::vector<DetectedField> all;
   for (const auto& [name, field] : fields_) {
-    all.push_back({name, field.type, field.values.size(), {field.parsers.begin(), field.parsers.end()}});
+    all.push_back({name, field.type, field.values.size(), {field.parsers.begin(), field.parsers.end()}, field.json_path});
   }
   return all;
 }
@@ -111,4 +158,4 @@ std::vector<std::string> DetectedFields::values(std::string_view name) const {
   return {found->second.values.begin(), found->second.values.end()};
 }
 
-}  // namespace weir::stages
+}  // namespace weir::scan

@@ -1,8 +1,8 @@
-#include "stages/detected_fields.h"
+#include "scan/detected_fields.h"
 
 #include <gtest/gtest.h>
 
-namespace weir::stages {
+namespace weir::scan {
 namespace {
 
 using Values = std::vector<std::string>;
@@ -82,5 +82,18 @@ TEST_F(DetectedFieldsTest, NoMoreThanAreWanted) {
   EXPECT_EQ(text(fields), "a:int:2:logfmt ");
 }
 
+TEST_F(DetectedFieldsTest, TheKeysThatLeadToAField) {
+  DetectedFields fields(0);
+  add(fields, R"({"user":{"id":"a","na-me":{"first":"b"}},"status":1,"app":"y","user_x":2})");
+  add(fields, "status=3 took=1s");
+  std::string paths;
+  for (const auto& field : fields.fields()) {
+    paths += field.name + ":";
+    for (const auto& key : field.json_path) paths += key + "/";
+    paths += ' ';
+  }
+  EXPECT_EQ(paths, "app_extracted:app/ status:status/ took: user_id:user/id/ user_na_me_first:user/na-me/first/ user_x:user_x/ ");
+}
+
 }  // namespace
-}  // namespace weir::stages
+}  // namespace weir::scan

@@ -1,0 +1,109 @@
+#include "scan/stream_sums.h"
+
+#include "logql/log_query.h"
+#include "scan/spool_scan.h"
+#include "spool/reader.h"
+
+#include <set>
+#include <utility>
+
+namespace weir::scan {
+namespace {
+
+using base::Result;
+using base::Timestamp;
+
+Timestamp cell_of(Timestamp time, base::Duration cell) {
+  if (cell <= 0) return 0;
+  const Timestamp rest = time % cell;
+  return time - (rest < 0 ? rest + cell : rest);
+}
+
+class OneSpool {
+ public:
+  OneSpool(const std::string& path, const StreamSums& sums, base::Diagnostics& diagnostics,
+           const std::function<void(const StreamSum&)>& each)
+      : path_(path), sums_(sums), diagnostics_(diagnostics), each_(each) {}
+
+  Result<std::uint64_t> read(const logql::LogExpr& selector) {
+    auto query = logql::LogQuery::compile(selector, {});
+    if (!query) return std::move(query).error();
+    auto reader = spool::Reader::open(path_);
+    if (!reader) return std::move(reader).error();
+    auto blocks = (*reader)->list({.time = sums_.range});
+    if (!blocks) return std::move(blocks).error();
+    for (const spool::BlockInfo& block : *blocks) {
+      if (sums_.watch && !sums_.watch({done_, done_})) return blocks_;
+      if (auto ok = count(**reader, block, *query); !ok) return std::move(ok).error();
+    }
+    if (partial_.empty()) return blocks_;
+    return read_partial(selector);
+  }
+
+ private:
+  [[nodiscard]] bool lies_whole(const spool::BlockInfo& block) const {
+    return block.min_timestamp >= sums_.range.from && block.max_timestamp < sums_.range.to &&
+           cell_of(block.min_timestamp, sums_.cell) == cell_of(block.max_timestamp, sums_.cell);
+  }
+
+  Result<void> count(spool::Reader& reader, const spool::BlockInfo& block, const logql::LogQuery& query) {
+    auto streams = reader.streams(block.id);
+    if (!streams) {
+      if (streams.error().code != base::Code::corrupt) return std::move(streams).error();
+      diagnostics_.say(streams.error().message);
+      return {};
+    }
+    bool any = false;
+    for (const spool::StreamInfo& stream : *streams) {
+      if (!sums_.range.touches(stream.min_timestamp, stream.max_timestamp) || !takes(sums_.tenant, stream.tenant) ||
+          !query.selects(*stream.labels)) {
+        continue;
+      }
+      any = true;
+      if (lies_whole(block)) each_({stream.labels.get(), stream.min_timestamp, stream.records, stream.line_bytes});
+    }
+    if (!any) return {};
+    ++blocks_;
+    if (!lies_whole(block)) partial_.insert(block.id);
+    return {};
+  }
+
+  Result<std::uint64_t> read_partial(const logql::LogExpr& selector) {
+    auto scan = SpoolScan::open({&path_, 1}, selector, sums_.range, diagnostics_);
+    if (!scan) return std::move(scan).error();
+    (*scan)->set_limits(sums_.limits);
+    if (sums_.tenant) (*scan)->take_tenant(*sums_.tenant);
+    (*scan)->take_blocks([this](const spool::BlockInfo& block) { return partial_.contains(block.id); });
+    (*scan)->keep_as_stored();
+    (*scan)->watch([this](const Work& work) { return !sums_.watch || sums_.watch({done_ + work.done, done_ + work.all}); });
+    auto done = (*scan)->run([this](record::Batch& batch) -> Result<bool> {
+      for (record::Record& record : batch.records) each_({record.labels, record.timestamp, 1, batch.line(record).size()});
+      return true;
+    });
+    if (!done) return std::move(done).error();
+    return blocks_;
+  }
+
+  const std::string& path_;
+  const StreamSums& sums_;
+  base::Diagnostics& diagnostics_;
+  const std::function<void(const StreamSum&)>& each_;
+  std::set<std::uint64_t> partial_;  // blocks of which records have to be read
+  std::uint64_t blocks_ = 0, done_ = 0;
+};
+
+}  // namespace
+
+Result<std::uint64_t> sum_streams(std::span<const std::string> paths, const logql::LogExpr& selector, const StreamSums& sums,
+                                  base::Diagnostics& diagnostics, const std::function<void(const StreamSum&)>& each) {
+  std::uint64_t blocks = 0;
+  if (sums.range.from >= sums.range.to) return blocks;
+  for (const std::string& path : paths) {
+    auto read = OneSpool(path, sums, diagnostics, each).read(selector);
+    if (!read) return read;
+    blocks += *read;
+  }
+  return blocks;
+}
+
+}  // namespace weir::scan
