@@ -1,0 +1,153 @@
+#include "serve/call.h"
+
+#include "gotext/quantity.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+#include <variant>
+
+namespace weir::serve {
+
+using base::Code;
+using base::Error;
+using base::fail;
+using base::Result;
+
+Call::Call(const Shared& shared, httpd::Exchange& exchange, std::string tenant, base::Monotonic deadline)
+    : shared_(shared),
+      exchange_(exchange),
+      tenant_(std::move(tenant)),
+      begun_(shared.clock.monotonic()),
+      deadline_(deadline),
+      now_(shared.clock.wall()) {
+  struct stat file = {};
+  if (::stat(shared_.store.spool.c_str(), &file) == 0 && (!S_ISREG(file.st_mode) || file.st_size > 0))
+    spools_.push_back(shared_.store.spool);
+}
+
+Result<void> Call::read_form() {
+  auto form = Form::of(exchange_.request());
+  if (!form) return std::move(form).error();
+  form_ = std::move(*form);
+  return {};
+}
+
+bool Call::over() {
+  gone_ = gone_ || exchange_.gone();
+  stopping_ = stopping_ || shared_.stopping.load(std::memory_order_relaxed);
+  late_ = late_ || (deadline_ != base::kNever && shared_.clock.monotonic() >= deadline_);
+  return gone_ || stopping_ || late_;
+}
+
+std::optional<httpd::Response> Call::when_over() const {
+  if (late_) {
+    return httpd::Response{.status = 504,
+                           .body =
+                               "request timed out, decrease the duration of the request or add more label matchers (prefer "
+                               "exact match over regex match) to reduce the amount of data processed"};
+  }
+  if (stopping_) return httpd::Response{.status = 503, .body = "the server is stopping"};
+  if (gone_) return httpd::Response{.status = 499, .body = "the client is gone"};
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<scan::SpoolScan>> Call::scan(logql::LogExpr query, const base::TimeRange& range) {
+  auto scan = scan::SpoolScan::open(spools(), std::move(query), range, shared_.diagnostics);
+  if (!scan) return of_store(std::move(scan).error());
+  (*scan)->set_limits({.memory = shared_.limits.memory});
+  (*scan)->take_tenant(tenant_);
+  (*scan)->watch([this, before = bytes_read_](const scan::SpoolScan::Work& work) {
+    bytes_read_ = before + work.done;
+    return !over();
+  });
+  return scan;
+}
+
+Result<logql::MetricAnswer> Call::evaluate(const std::string& query, const logql::MetricTimes& times, bool instant,
+                                           std::size_t most_series) {
+  auto compiled = logql::MetricQuery::compile(query, times, instant, {.series = most_series, .memory = shared_.limits.answer});
+  if (!compiled) return std::move(compiled).error();
+  const auto watch = [this](const scan::SpoolScan::Work& work) {
+    bytes_read_ = work.done;
+    return !over();
+  };
+  std::uint64_t unreadable = 0;
+  auto answer =
+      scan::evaluate(spools(), **compiled, {.limits = {.memory = shared_.limits.memory}, .tenant = tenant_, .watch = watch},
+                     shared_.diagnostics, unreadable);
+  if (answer) return answer;
+  base::Error error = of_store(std::move(answer).error());
+  if (error.code == Code::config && !error.hint.empty()) error.message += '\n' + std::exchange(error.hint, {});
+  return error;
+}
+
+Result<logql::Expr> parse_query(const Call& call, const std::string& text) {
+  if (text.size() > call.limits().text)
+    return fail(Code::usage, "the query is too long ({} bytes, limit: {})", text.size(), call.limits().text);
+  auto parsed = logql::parse_expr(text, {});
+  if (auto* wrong = std::get_if<logql::ParseError>(&parsed)) {
+    Error error = wrong->to_error(text);
+    error.message = wrong->message;
+    return error;
+  }
+  return std::get<logql::Expr>(std::move(parsed));
+}
+
+Result<logql::LogExpr> parse_log_query(const Call& call, const std::string& text) {
+  auto query = parse_query(call, text);
+  if (!query) return std::move(query).error();
+  if (!query->is_log()) return fail(Code::usage, "only log selector is supported");
+  return std::get<logql::LogExpr>(std::move(query->node));
+}
+
+Result<logql::LogExpr> parse_selector(const Call& call, const std::string& text, bool all) {
+  if (all && text == "{}") return logql::LogExpr();
+  auto query = parse_query(call, text);
+  if (!query) return std::move(query).error();
+  auto* log = std::get_if<logql::LogExpr>(&query->node);
+  if (log == nullptr || !log->stages.empty()) return fail(Code::usage, "only label matchers are supported");
+  return std::move(*log);
+}
+
+Result<void> check_length(const Call& call, const base::TimeRange& range) {
+  const base::Duration length = length_of(range), most = call.limits().length;
+  if (most <= 0 || length <= most) return {};
+  return fail(Code::usage, "the query time range exceeds the limit (query length: {}, limit: {})",
+              gotext::print_go_duration(length), gotext::print_range_duration(most));
+}
+
+int status_of(const Error& error) {
+  switch (error.code) {
+    case Code::usage:
+    case Code::config:
+      return 400;
+    case Code::busy:
+    case Code::full:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+httpd::Response refusal(const Error& error) {
+  httpd::Response response = {.status = status_of(error), .body = error.message};
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+httpd::Response json_answer(std::string body) {
+  return {.body = std::move(body), .content_type = "application/json; charset=UTF-8"};
+}
+
+Error of_store(Error error) {
+  if (error.code == Code::usage) error.code = Code::io;
+  return error;
+}
+
+Error too_large(const Call& call) {
+  return fail(Code::usage, "the answer is larger than {} MiB; ask for fewer lines, a shorter time, or fewer series",
+              call.limits().answer >> 20U);
+}
+
+}  // namespace weir::serve

@@ -1,0 +1,19 @@
+#include "serve/level_of.h"
+
+#include "names/level.h"
+
+namespace weir::serve {
+
+std::string_view Levels::of(record::Record& record, record::Batch& batch) {
+  if (const std::string_view detected = record::find(record.metadata, names::kDetectedLevel); !detected.empty()) return detected;
+  constexpr std::size_t kMostKnown = 16384;
+  if (known_.size() > kMostKnown) known_.clear();
+  Known& known = known_[record.labels];
+  if (!known.labels) known = {record::LabelSetRef::share(record.labels), names::level_of_labels(record.labels->labels())};
+  if (!known.level.empty()) return known.level;
+  if (const std::string_view level = names::level_of_metadata(record.metadata); !level.empty()) return level;
+  const std::string_view level = names::level_of_line(batch.line(record));
+  return level.empty() ? "unknown" : level;
+}
+
+}  // namespace weir::serve

@@ -1,0 +1,26 @@
+// The level that the page shows for a record.
+#pragma once
+
+#include "record/record.h"
+
+#include <string_view>
+#include <unordered_map>
+
+namespace weir::serve {
+
+// Not thread safe. Remembers what the labels of streams tell.
+class Levels {
+ public:
+  // One of Loki's words, or what its metadata or labels say instead; "unknown" when nothing tells it. A view into the record, or
+  // one that stays as long as this object.
+  [[nodiscard]] std::string_view of(record::Record& record, record::Batch& batch);
+
+ private:
+  struct Known {
+    record::LabelSetRef labels;  // keeps the address
+    std::string_view level;
+  };
+  std::unordered_map<const record::LabelSet*, Known> known_;
+};
+
+}  // namespace weir::serve
