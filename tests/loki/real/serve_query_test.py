@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""The query API of `weir serve` beside a real Loki with the same records: raw requests, and logcli."""
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+import loki_server
+import serve_requests as requests
+import weir_kit as kit
+
+DRIVER = os.environ.get("WEIR_QUERY_DRIVER", "build/release/tests/serve/weir_query_driver")
+LOGCLI = os.environ.get("LOGCLI_BIN")
+SECOND = 1_000_000_000
+FIRST = int(time.time()) // 60 * 60 * SECOND - 1200 * SECOND
+SERIES = 5000  # what loki_server.py gives its Loki
+
+
+def rfc3339(ns):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // SECOND)) + f".{ns % SECOND:09d}Z"
+
+
+def records():
+    """No two have one time: of those the order is open."""
+    chooser = random.Random(7)
+    rows = []
+    for i in range(400):
+        labels = {"app": chooser.choice(("shop", "cart")), "pod": chooser.choice("abc"), "namespace": "prod", "id": chooser.choice(("17", "18"))}
+        line = chooser.choice((
+            json.dumps({"status": chooser.choice((200, 404)), "took": f"{i % 7 + 1}ms", "user": {"id": f"u{i % 3}", "a-b": 1}}),
+            f"level=info n={i % 5} ok={chooser.choice(('true', 'false'))} size={i % 4 + 1}KB msg=\"<a & b>\"", f"plain text {i % 20} \u2028\u00e9 \\ \"q\""))
+        rows.append((labels, FIRST + i * 2 * SECOND + i * 7, line, {"trace": f"t{i % 4}", "detected_level": chooser.choice(("info", "error"))}))
+    return rows
+
+
+ROWS = records()
+START, END = ROWS[0][1], ROWS[-1][1] + 1
+TIMES = {"START": START, "END": END, "LONG_AGO": END - 800 * 3600 * SECOND, "BETWEEN": START + 1, "START_SECONDS": f"{START / 1e9:.3f}", "END_SECONDS": END // SECOND,
+         "START_RFC": rfc3339(START), "END_RFC": rfc3339(END)}
+
+
+class Server:
+    """The query half behind a server of its own."""
+
+    def __init__(self, spool):
+        self.process = subprocess.Popen([DRIVER, spool, f"series={SERIES}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+def setUpModule():
+    global loki, serve, folder
+    loki = loki_server.Loki(limits={"discover_service_name": "[]", "discover_log_levels": "false"})
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-serve-"))
+    status, text = loki.push([(labels, [(ns, line, metadata)]) for labels, ns, line, metadata in ROWS])
+    assert status == 204, text
+    (folder / "in.jsonl").write_text("".join(json.dumps({"timestamp": str(ns), "line": line, "labels": labels, "metadata": metadata}) + "\n"
+                                             for labels, ns, line, metadata in ROWS))
+    with open(folder / "in.jsonl", "rb") as stdin:
+        subprocess.run([kit.WEIR, "buffer", "--store", "--min-free", "0", folder / "s.db"], stdin=stdin, check=True, env=kit.environment())
+    serve = Server(str(folder / "s.db"))
+    kit.wait_for(lambda: loki.counted('{app=~".+"}', 7200, END) == len(ROWS), "the records are in Loki")
+    # Its index counts what is in chunks.
+    loki.flush()
+
+
+def tearDownModule():
+    serve.stop()
+    loki.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def ask(base, path, parameters, headers, method="GET", body=None):
+    values = {name: [str(TIMES.get(one, one)) for one in (value if isinstance(value, list) else [value])] for name, value in parameters.items()}
+    target = path + ("?" + urllib.parse.urlencode(values, doseq=True) if values and body is None else "")
+    if body is not None:
+        body = urllib.parse.urlencode(values, doseq=True).encode()
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(base).netloc, timeout=120)
+    try:
+        connection.request(method, target, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type"), answer.read()
+    finally:
+        connection.close()
+
+
+def comparable(path, status, kind, body):
+    """What must be the same: without what is a matter of time, or of a hash table's order."""
+    if not (kind or "").startswith("application/json"):
+        text = body.decode()
+        if text.startswith("pipeline error: "):  # which of several series is named is chance; the advice behind it is weir's own
+            text = re.sub(r"for series: '\{.*\}'", "for series: …", text.splitlines()[0])
+        return status, kind, text
+    tree = json.loads(body)
+    if isinstance(tree.get("data"), dict):
+        tree["data"].pop("stats")
+        if tree["data"]["resultType"] == "scalar":  # Loki's own time is wrong there
+            tree["data"]["result"] = tree["data"]["result"][1]
+        elif tree["data"]["resultType"] != "streams":
+            for one in tree["data"]["result"]:
+                for point in one.get("values") or [one["value"]]:
+                    # Loki adds floats in the order of a hash table: the last digits are chance.
+                    point[1] = point[1] if "N" in point[1] or "I" in point[1] else float(f"{float(point[1]):.12g}")
+    tree.pop("stats", None)
+    for name in ("fields", "detectedLabels"):
+        if name in tree:
+            tree[name].sort(key=lambda one: one["label"])
+            for one in tree[name]:
+                if one.get("parsers"):
+                    one["parsers"].sort()
+    if path.endswith("/series") or path.endswith("/values"):
+        for name in ("data", "values"):
+            if name in tree:
+                tree[name].sort(key=lambda one: json.dumps(one, sort_keys=True))
+    return status, kind, tree
+
+
+class Requests(kit.Case):
+    def compare(self, asks):
+        wrong = []
+        for path, parameters, headers in asks:
+            of_loki, of_weir = (comparable(path, *ask(one.url, path, parameters, headers)) for one in (loki, serve))
+            if of_loki != of_weir:
+                wrong.append(f"{path} {parameters} {headers}\n  Loki: {str(of_loki)[:700]}\n  weir: {str(of_weir)[:700]}")
+        self.assertEqual(wrong, [], f"{len(wrong)} of {len(asks)} answers differ:\n" + "\n".join(wrong[:20]))
+
+    def test_lines(self):
+        self.compare(requests.LINES)
+
+    def test_points(self):
+        self.compare(requests.POINTS)
+
+    def test_streams_and_fields(self):
+        self.compare(requests.STREAMS)
+
+    def test_refusals(self):
+        for path, parameters, headers in requests.REFUSED:
+            self.assertGreaterEqual(ask(loki.url, path, parameters, headers)[0], 400, (path, parameters))
+        self.compare(requests.REFUSED)
+
+    def test_grafana(self):
+        self.compare(requests.GRAFANA)
+
+    def test_posted_forms(self):
+        for path, parameters, headers in requests.LINES[:6] + requests.POINTS[:4]:
+            form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+            of_loki, of_weir = (comparable(path, *ask(one.url, path, parameters, form, "POST", b"")) for one in (loki, serve))
+            self.assertEqual(of_loki, of_weir, (path, parameters))
+
+    def test_methods(self):
+        for method, path in (("PUT", "/loki/api/v1/labels"), ("GET", "/nope")):
+            of_loki, of_weir = (ask(one.url, path, {}, {}, method)[0] for one in (loki, serve))
+            self.assertEqual(of_loki, of_weir, (method, path))
+
+    def test_stats_and_volume(self):
+        """Loki's bytes are estimates; labels, order of times and numbers of records are not."""
+        def stats(one):
+            tree = json.loads(ask(one.url, "/loki/api/v1/index/stats", {"query": '{app="shop"}', **requests.TIME}, {})[2])
+            return tree["streams"], tree["entries"]
+        kit.wait_for(lambda: stats(loki) == stats(serve), "Loki has flushed")
+        volumes = [("index/volume", {}), ("index/volume", {"targetLabels": "app,pod"}), ("index/volume", {"targetLabels": "nope"}),
+                   ("index/volume", {"aggregateBy": "labels"}), ("index/volume", {"aggregateBy": "labels", "targetLabels": "pod"}),
+                   ("index/volume_range", {"step": "5m"}), ("index/volume_range", {"step": "60", "targetLabels": "pod"})]
+        for path, parameters in volumes:
+            shapes = []
+            for one in (loki, serve):
+                status, kind, body = ask(one.url, "/loki/api/v1/" + path, {"query": '{app=~".+"}', **requests.TIME, **parameters}, {})
+                data = json.loads(body)["data"]
+                shape = sorted((sorted(each["metric"].items()), [point[0] for point in each.get("values") or [each["value"]]]) for each in data["result"])
+                shapes.append((status, kind, data["resultType"], shape))
+            self.assertEqual(*shapes, (path, parameters))
+
+
+@unittest.skipUnless(LOGCLI, "LOGCLI_BIN is not set")
+class Logcli(kit.Case):
+    def run_logcli(self, one, arguments):
+        done = subprocess.run([LOGCLI, "--addr", one.url, "--timezone", "UTC", *arguments], capture_output=True, timeout=120)
+        return done.returncode, done.stdout.decode()
+
+    def test_the_same_output(self):
+        window = ["--from", rfc3339(START), "--to", rfc3339(END)]
+        every = '{app=~".+"}'
+        commands = [["query", *window, every], ["query", *window, "--forward", every], ["query", *window, "--limit", "0", "--batch", "33", every],
+                    ["query", *window, "--limit", "150", "--batch", "40", "--forward", every], ["query", *window, "-o", "raw", every],
+                    ["query", *window, "-o", "jsonl", "--limit", "100", every + " | json"], ["query", *window, "--no-labels", every],
+                    ["query", *window, "--include-common-labels", every + ' |= "status"'], ["query", *window, '{app="nope"}'],
+                    ["query", *window, "--step", "1m", "sum by (app) (count_over_time(" + every + "[1m]))"],
+                    ["query", *window, "--step", "5m", "rate(" + every + "[5m])"], ["query", *window, "{app="],
+                    ["instant-query", "--now", rfc3339(END), "sum by (app, pod) (count_over_time(" + every + "[1h]))"],
+                    ["instant-query", "--now", rfc3339(END), every], ["labels", *window], ["labels", *window, "app"],
+                    ["detected-fields", *window, "--line-limit", "400", '{app="shop"}'],
+                    ["detected-fields", *window, "--line-limit", "400", '{app="shop"}', "status"],
+                    ["series", *window, '{app="shop"}'], ["series", *window, "--analyze-labels", every]]
+        unordered = ("series", "detected-fields")
+        for command in commands:
+            with self.subTest(" ".join(command)):
+                (code, text), (code2, text2) = (self.run_logcli(one, command) for one in (loki, serve))
+                if command[0] in unordered:
+                    text, text2 = (sorted(t.splitlines()) for t in (text, text2))
+                self.assertEqual((code, text), (code2, text2))
+
+    def test_stats_and_volume(self):
+        window = ["--from", rfc3339(START), "--to", rfc3339(END)]
+        def numbers(one):
+            return [line for line in self.run_logcli(one, ["stats", *window, '{app="shop"}'])[1].splitlines() if "streams" in line or "entries" in line]
+        kit.wait_for(lambda: numbers(loki) == numbers(serve), "Loki has flushed")
+        for command in (["volume", *window, '{app=~".+"}'], ["volume_range", *window, "--step", "5m", '{app=~".+"}']):
+            shapes = []
+            for one in (loki, serve):
+                code, text = self.run_logcli(one, command)
+                self.assertEqual(code, 0)
+                shapes.append(sorted(str(each["metric"]) + str([point[0] for point in each.get("values") or [each["value"]]]) for each in json.loads(text)))
+            self.assertEqual(*shapes, command)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv, verbosity=2)
