@@ -1,7 +1,7 @@
 #include "scan/stream_sums.h"
 
 #include "logql/log_query.h"
-#include "scan/spool_scan.h"
+#include "scan/record_counts.h"
 #include "spool/reader.h"
 
 #include <set>
@@ -33,7 +33,7 @@ class OneSpool {
     auto blocks = (*reader)->list({.time = sums_.range});
     if (!blocks) return std::move(blocks).error();
     for (const spool::BlockInfo& block : *blocks) {
-      if (sums_.watch && !sums_.watch({done_, done_})) return blocks_;
+      if (sums_.watch && !sums_.watch({})) return blocks_;
       if (auto ok = count(**reader, block, *query); !ok) return std::move(ok).error();
     }
     if (partial_.empty()) return blocks_;
@@ -69,17 +69,21 @@ class OneSpool {
   }
 
   Result<std::uint64_t> read_partial(const logql::LogExpr& selector) {
-    auto scan = SpoolScan::open({&path_, 1}, selector, sums_.range, diagnostics_);
-    if (!scan) return std::move(scan).error();
-    (*scan)->set_limits(sums_.limits);
-    if (sums_.tenant) (*scan)->take_tenant(*sums_.tenant);
-    (*scan)->take_blocks([this](const spool::BlockInfo& block) { return partial_.contains(block.id); });
-    (*scan)->keep_as_stored();
-    (*scan)->watch([this](const Work& work) { return !sums_.watch || sums_.watch({done_ + work.done, done_ + work.all}); });
-    auto done = (*scan)->run([this](record::Batch& batch) -> Result<bool> {
-      for (record::Record& record : batch.records) each_({record.labels, record.timestamp, 1, batch.line(record).size()});
-      return true;
-    });
+    const auto watch = [this](const Work& work) { return !sums_.watch || sums_.watch(work); };
+    const auto wanted = [this](const spool::BlockInfo& block) { return partial_.contains(block.id); };
+    auto done = count_records(
+        {&path_, 1}, selector,
+        {.range = sums_.range,
+         .cell = sums_.cell,
+         .tenant = sums_.tenant,
+         .limits = sums_.limits,
+         .watch = watch,
+         .blocks = wanted},
+        [] { return [](record::Record& record, record::Batch&) { return record::LabelSetRef::share(record.labels); }; },
+        diagnostics_,
+        [this](const RecordCount& part) {
+          each_({part.key, part.time, part.records, part.bytes});
+        });
     if (!done) return std::move(done).error();
     return blocks_;
   }
@@ -89,7 +93,7 @@ class OneSpool {
   base::Diagnostics& diagnostics_;
   const std::function<void(const StreamSum&)>& each_;
   std::set<std::uint64_t> partial_;  // blocks of which records have to be read
-  std::uint64_t blocks_ = 0, done_ = 0;
+  std::uint64_t blocks_ = 0;
 };
 
 }  // namespace
