@@ -49,11 +49,11 @@ std::vector<std::uint64_t>& LevelCounts::of(std::string_view level) {
   return found->second;
 }
 
-void LevelCounts::add(std::string_view level, base::Timestamp time) {
+void LevelCounts::add(std::string_view level, base::Timestamp time, std::uint64_t count) {
   if (step_ <= 0 || time < start_) return;
   const auto part = static_cast<std::size_t>((time - start_) / step_);
   if (part >= parts_) return;
-  ++of(level)[part];
+  of(level)[part] += count;
 }
 
 void LevelCounts::add(const LevelCounts& other) {

@@ -19,7 +19,8 @@ class LevelCounts {
   LevelCounts(const base::TimeRange& range, std::size_t most);
 
   [[nodiscard]] bool counts() const { return step_ > 0; }
-  void add(std::string_view level, base::Timestamp time);
+  [[nodiscard]] base::Duration step() const { return step_; }
+  void add(std::string_view level, base::Timestamp time, std::uint64_t count = 1);
   void clear() { levels_.clear(); }
   // What another one for the same range and parts has counted.
   void add(const LevelCounts& other);

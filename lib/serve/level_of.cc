@@ -16,4 +16,14 @@ std::string_view Levels::of(record::Record& record, record::Batch& batch) {
   return level.empty() ? "unknown" : level;
 }
 
+const record::LabelSetRef& LevelSets::of(record::Record& record, record::Batch& batch) {
+  const std::string_view level = levels_.of(record, batch);
+  const auto found = sets_.find(level);
+  if (found != sets_.end()) return found->second;
+  // A value of metadata may be anything.
+  constexpr std::size_t kMostKnown = 1000;
+  if (sets_.size() >= kMostKnown) sets_.clear();
+  return sets_.emplace(std::string(level), record::LabelSet::intern({{"level", level}})).first->second;
+}
+
 }  // namespace weir::serve

@@ -3,6 +3,9 @@
 
 #include "record/record.h"
 
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -21,6 +24,16 @@ class Levels {
     std::string_view level;
   };
   std::unordered_map<const record::LabelSet*, Known> known_;
+};
+
+// The levels as sets of one label, "level", for sums by it. Not thread safe.
+class LevelSets {
+ public:
+  [[nodiscard]] const record::LabelSetRef& of(record::Record& record, record::Batch& batch);
+
+ private:
+  Levels levels_;
+  std::map<std::string, record::LabelSetRef, std::less<>> sets_;
 };
 
 }  // namespace weir::serve

@@ -11,6 +11,7 @@
 #include "serve/workers.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <functional>
 #include <utility>
@@ -49,7 +50,6 @@ class Api : public QueryApi {
     add("/weir/api/v1/status", whole(store_status));
     routes.push_back(
         {.method = "GET", .path = "/loki/api/v1/status/buildinfo", .handler = [this](const auto&) { return build_info(); }});
-    routes.push_back({.method = "GET", .path = "/ready", .handler = [this](const auto&) { return ready(); }, .open = true});
     return routes;
   }
 
@@ -113,11 +113,6 @@ class Api : public QueryApi {
             .content_type = "application/json"};
   }
 
-  [[nodiscard]] Response ready() const {
-    if (shared_.stopping) return {.status = 503, .body = "the server is stopping\n"};
-    return {.body = "ready\n"};
-  }
-
   Shared shared_;
   std::unique_ptr<Workers> workers_;
 };
@@ -126,6 +121,9 @@ class Api : public QueryApi {
 
 std::unique_ptr<QueryApi> QueryApi::create(Store store, const QueryLimits& limits, const base::Clock& clock,
                                            base::Diagnostics& diagnostics) {
+  // Otherwise malloc learns from the buffers of large queries to keep such ones, and a server at rest would keep tens of MB.
+  constexpr int kApart = 128 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kApart);
   return std::make_unique<Api>(std::move(store), limits, clock, diagnostics);
 }
 

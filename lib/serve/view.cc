@@ -1,6 +1,7 @@
 #include "serve/view.h"
 
 #include "record/json.h"
+#include "scan/record_counts.h"
 #include "scan/unmatched.h"
 #include "serve/level_counts.h"
 #include "serve/level_of.h"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,13 +116,16 @@ class View {
   Result<std::unique_ptr<scan::SpoolScan>> scan(const TimeRange& range) {
     auto scan = call_.scan(request_.query, range);
     if (!scan) return scan;
-    (*scan)->watch([this, before = done_](const scan::SpoolScan::Work& work) {
-      done_ = before + work.done;
-      all_ = std::max(all_, before + work.all);
-      tell();
-      return !ended();
-    });
+    (*scan)->watch([this, before = done_](const scan::Work& work) { return advance(before, work); });
     return scan;
+  }
+
+  // `before`: what was done when this part of the work began. False: no more is wanted.
+  bool advance(std::uint64_t before, const scan::Work& work) {
+    done_ = before + work.done;
+    all_ = std::max(all_, before + work.all);
+    tell();
+    return !ended();
   }
 
   void tell() {
@@ -233,20 +238,37 @@ class View {
     send();
   }
 
-  // What the limit left out is counted, where a histogram is wanted; of records whose level is seen without their line the lines
-  // are not read.
+  // What the limit left out is counted, where a histogram is wanted.
   Result<void> count_the_rest() {
-    if (!more_ || (!counts_.counts() && !unsure_)) return {};
-    auto scan = this->scan(uncounted_);
-    if (!scan) return std::move(scan).error();
+    if (!more_) return {};
+    if (!counts_.counts()) return unsure_ ? look_for_older() : Result<void>();
     bool any = false;
-    auto read = (*scan)->run([&](Batch& batch) -> Result<bool> {
-      for (Record& record : batch.records) counts_.add(levels_.of(record, batch), record.timestamp);
-      any = any || !batch.records.empty();
-      return !ended() && counts_.counts();
-    });
+    const auto watch = [this, before = done_](const scan::Work& work) { return advance(before, work); };
+    auto read = scan::count_records(
+        call_.spools(), request_.query,
+        {.range = uncounted_,
+         .cell = counts_.step(),
+         .tenant = call_.tenant(),
+         .limits = {.memory = call_.limits().memory},
+         .watch = watch},
+        [] { return [sets = std::make_shared<LevelSets>()](Record& record, Batch& batch) { return sets->of(record, batch); }; },
+        call_.shared().diagnostics,
+        [&](const scan::RecordCount& part) {
+          counts_.add(part.key->get("level"), part.time, part.records);
+          any = true;
+        });
     if (unsure_) more_ = any;
     return read;
+  }
+
+  Result<void> look_for_older() {
+    auto scan = this->scan(uncounted_);
+    if (!scan) return std::move(scan).error();
+    more_ = false;
+    return (*scan)->run([&](Batch& batch) -> Result<bool> {
+      more_ = more_ || !batch.records.empty();
+      return !more_ && !ended();
+    });
   }
 
   void finish(const Result<void>& done) {
