@@ -1,6 +1,7 @@
 // weir serve: Loki's HTTP API and a page over a spool.
 #include "stages/serve.h"
 
+#include "cli/program.h"
 #include "cli/spool_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
@@ -134,6 +135,7 @@ class Serve : public cli::Invocation {
     spec_.push.discover_service_name = !no_service_name_;
     spec_.push.discover_levels = !no_levels_;
     if (spec_.push.limits.max_age > 0) spec_.push.limits.max_ahead = kAhead;
+    spec_.version = cli::version();
     buffer_.store_only = true;
     buffer_.spool.path = spec_.spool;
     buffer_.spool.wait = base::kSecond;            // whoever holds it longer, writes it

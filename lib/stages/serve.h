@@ -15,6 +15,7 @@
 #include "loki/push_reader.h"
 #include "pipeline/stage.h"
 #include "serve/inbox.h"
+#include "serve/query_api.h"
 #include "serve/tail_hub.h"
 
 #include <memory>
@@ -33,6 +34,8 @@ struct ServeSpec {
   std::vector<std::string> hosts = {};  // further names by which clients call this server
   loki::PushReaderOptions push = {};
   serve::Inbox::Limits inbox = {};
+  serve::QueryLimits queries = {};
+  std::string version = {};  // of weir, for who asks
   serve::TailLimits tails = {};
   std::uint64_t most_body = 16 << 20;  // bytes of one push request as it comes
   // Requests share a commit that come within commit_after, or fewer when their lines are commit_bytes, or when their lines are

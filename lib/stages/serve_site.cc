@@ -36,6 +36,8 @@ httpd::Limits limits_of(const ServeSpec& spec) {
 ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context)
     : spec_(spec), inbox_(inbox), context_(context) {
   if (context.metrics != nullptr) reading_.emplace(context);
+  queries_ = serve::QueryApi::create({.spool = spec.spool, .read_only = inbox == nullptr, .version = spec.version}, spec.queries,
+                                     *context.clock, *context.diagnostics);
   tails_ = serve::TailHub::create(spec.spool, spec.tails, *context.clock, *context.diagnostics);
 }
 
@@ -63,6 +65,7 @@ std::string ServeSite::url() const {
 }
 
 bool ServeSite::drain(base::Monotonic deadline) {
+  queries_->stop();
   tails_->stop();
   return server_->drain(deadline);
 }
@@ -85,6 +88,7 @@ std::vector<Route> ServeSite::routes() {
   std::vector<Route> routes;
   if (reading_) routes = reading_->routes();
   for (Route& route : serve::page_routes()) routes.push_back(std::move(route));
+  for (Route& route : queries_->routes()) routes.push_back(std::move(route));
   for (Route& route : tails_->routes()) routes.push_back(std::move(route));
   routes.push_back(push_route("/loki/api/v1/push"));
   routes.push_back(push_route("/api/prom/push"));

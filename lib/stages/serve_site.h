@@ -5,6 +5,7 @@
 #include "monitor/reading.h"
 #include "pipeline/stage.h"
 #include "serve/inbox.h"
+#include "serve/query_api.h"
 #include "serve/tail_hub.h"
 #include "stages/serve.h"
 
@@ -39,6 +40,7 @@ class ServeSite {
   serve::Inbox* const inbox_;
   const pipeline::Context& context_;
   std::optional<monitor::Reading> reading_;
+  std::unique_ptr<serve::QueryApi> queries_;
   std::unique_ptr<serve::TailHub> tails_;
   std::unique_ptr<httpd::Server> server_;  // last: its thread uses all of the above
 };
