@@ -118,15 +118,17 @@ TEST_F(TlsTest, CarriesLargeBodiesBothWays) {
 
 TEST_F(TlsTest, AnswersInPiecesAndNoticesTheEndOfTheClient) {
   start();
-  auto answer = std::async(std::launch::async, [&] { return curl("--max-time 1 -N " + url("/later")); });
-  const auto exchange = taken_.get_future().get();
+  auto answer = std::async(std::launch::async, [&] { return curl("-N " + url("/later") + " | head -c 12"); });
+  auto taken = taken_.get_future();
+  ASSERT_EQ(taken.wait_for(kPatience), std::future_status::ready);
+  const auto exchange = taken.get();
   exchange->begin({.body = "first"});
   EXPECT_TRUE(exchange->write(" second"));
-  // curl gives up after its second.
-  EXPECT_THAT(answer.get(), AllOf(StartsWith("first second"), HasSubstr("curl: (28)")));
+  // curl ends when it can pass nothing on any more.
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!exchange->gone() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  while (exchange->write("x") && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   EXPECT_TRUE(exchange->gone());
+  EXPECT_THAT(answer.get(), StartsWith("first second"));
 }
 
 TEST_F(TlsTest, CarriesWebSockets) {
@@ -193,7 +195,6 @@ TEST_F(TlsTest, ClosesAHandshakeThatTakesTooLong) {
   EXPECT_TRUE(silent.is_closed());
   EXPECT_TRUE(slow.is_closed());
   EXPECT_NE(wrong.rest(), std::string::npos);  // an alert may come first
-  EXPECT_EQ(curl(url("/hello?1")), "hello 1");
 }
 
 TEST_F(TlsTest, HandshakesKeepNobodyOut) {
