@@ -1,9 +1,9 @@
-# What tests cost, so that ctest uses two cores well: weir_cost(TEST) after add_test(). tests/run.sh runs five shares a core at once.
+# What tests cost, so that ctest uses two cores well: weir_cost(TEST) after add_test(). tests/run.sh runs four shares a core at once.
 #
 #   TEST  SECONDS  SHARES
 #
 # SECONDS that it takes with other tests beside it. ctest starts the longest first, so that the end of a run is not one long test. Tests
-# of less than 40 seconds are left out. SHARES: how many fifths of a core it keeps busy; 1 where nothing is said, because most chains wait
+# of less than 40 seconds are left out. SHARES: how many quarters of a core it keeps busy; 1 where nothing is said, because most chains wait
 # for each other and for their clocks.
 #
 # A test with 900 seconds or more is shorter than that. It has to begin early: because it needs several shares, which are free at once only
@@ -30,7 +30,7 @@ set(WEIR_COSTS
   loki.smoke          170 2
   loki.crash          190 2
   e2e.moved           180 1
-  e2e.rotation        180 3
+  e2e.rotation        899 4
   e2e.push            160 1
   e2e.reload          150 1
   loki.metric         130 2

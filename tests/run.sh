@@ -46,8 +46,8 @@ test_with() {
   local report
   report=$(mktemp)
   reports+=("$report")
-  # Whole chains wait for each other most of the time: five tests a core, and tests/costs.cmake says which of them count as several.
-  ctest --parallel "$((5 * $(nproc)))" --output-junit "$report" "$@" || failed=1
+  # Whole chains wait for each other most of the time: four tests a core, and tests/costs.cmake says which of them count as several.
+  ctest --parallel "$((4 * $(nproc)))" --output-junit "$report" "$@" || failed=1
 }
 # skip WHAT WHY: says so.
 skip() {
