@@ -28,9 +28,9 @@ void append_object(std::string& out, std::span<const Label> labels) {
   out += '{';
   for (const Label& label : labels) {
     if (out.back() != '{') out += ',';
-    append_go_string(out, label.name);
+    append_go_string(out, label.name, Escapes::label);
     out += ':';
-    append_go_string(out, label.value);
+    append_go_string(out, label.value, Escapes::label);
   }
   out += '}';
 }
@@ -39,15 +39,15 @@ std::string entry_text(const TailFrames::Form& form, const Entry& entry, base::T
   std::string text;
   if (form.old_form) {
     text = R"({"labels":)";
-    append_go_string(text, loki::label_string(sorted({entry.labels, entry.metadata, entry.parsed})));
+    append_go_string(text, loki::label_string(sorted({entry.labels, entry.metadata, entry.parsed})), Escapes::line);
     text += fmt::format(R"(,"entries":[{{"ts":"{}","line":)", record::to_rfc3339(time));
-    append_go_string(text, entry.line);
+    append_go_string(text, entry.line, Escapes::line);
     return text + "}]}";
   }
   text = R"({"stream":)";
   append_object(text, form.categorize ? sorted({entry.labels}) : sorted({entry.labels, entry.metadata, entry.parsed}));
   text += fmt::format(R"(,"values":[["{}",)", time);
-  append_go_string(text, entry.line);
+  append_go_string(text, entry.line, Escapes::line);
   if (form.categorize) {
     text += ",{";
     if (!entry.metadata.empty()) {
@@ -66,7 +66,8 @@ std::string entry_text(const TailFrames::Form& form, const Entry& entry, base::T
 
 }  // namespace
 
-void append_go_string(std::string& out, std::string_view text) {
+void append_go_string(std::string& out, std::string_view text, Escapes escapes) {
+  const bool all = escapes == Escapes::line;
   constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
   for (std::size_t at = 0; at < text.size();) {
@@ -76,7 +77,7 @@ void append_go_string(std::string& out, std::string_view text) {
       if (length == 0) {
         out += "\\ufffd";
       } else if (const std::string_view character = text.substr(at, length);
-                 character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9") {
+                 all && (character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9")) {
         out += character.back() == '\xa8' ? "\\u2028" : "\\u2029";
       } else {
         out += character;
@@ -102,7 +103,7 @@ void append_go_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (byte < 0x20 || byte == '<' || byte == '>' || byte == '&') {
+        if (byte < 0x20 || (all && (byte == '<' || byte == '>' || byte == '&'))) {
           out += "\\u00";
           out += kHex[byte >> 4];
           out += kHex[byte & 0xf];
@@ -132,7 +133,7 @@ std::string TailFrames::dropped_text(const Entry& entry, base::Timestamp time) c
   std::string text = form_.old_form ? fmt::format(R"({{"timestamp":"{}","labels":)", record::to_rfc3339(time))
                                     : fmt::format(R"({{"timestamp":"{}","labels":)", time);
   if (form_.old_form) {
-    append_go_string(text, loki::label_string(sorted({entry.labels})));
+    append_go_string(text, loki::label_string(sorted({entry.labels})), Escapes::line);
   } else {
     append_object(text, sorted({entry.labels}));
   }

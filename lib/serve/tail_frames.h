@@ -21,8 +21,10 @@
 
 namespace weir::serve {
 
-// Appends a JSON string as Go's encoding/json writes it: `<`, `>` and `&` escaped, U+FFFD for what is not UTF-8.
-void append_go_string(std::string& out, std::string_view text);
+// Appends a JSON string as Loki writes it, with U+FFFD for what is not UTF-8. In lines, `<`, `>`, `&` and two line separators are
+// escaped, too, as Go's encoding/json does; in labels they are not.
+enum class Escapes : std::uint8_t { label, line };
+void append_go_string(std::string& out, std::string_view text, Escapes escapes);
 
 // Not thread safe.
 class TailFrames {

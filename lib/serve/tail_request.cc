@@ -1,5 +1,6 @@
 #include "serve/tail_request.h"
 
+#include "logql/log_query.h"
 #include "logql/parser.h"
 #include "record/timestamp.h"
 
@@ -54,7 +55,12 @@ Result<base::Timestamp> start_of(const httpd::Request& request, base::Timestamp 
 Result<TailRequest> tail_request(const httpd::Request& request, base::Timestamp now) {
   TailRequest tail;
   tail.query = request.parameter("query").value_or("");
-  if (auto parsed = logql::parse(tail.query, {}); !parsed) return std::move(parsed).error();
+  auto parsed = logql::parse(tail.query, {});
+  if (!parsed) return std::move(parsed).error();
+  // Regular expressions and templates are looked at no sooner.
+  if (parsed->is_log()) {
+    if (auto query = logql::LogQuery::compile(tail.query, {}); !query) return std::move(query).error();
+  }
   auto limit = number_of(request, "limit", 100);
   if (!limit) return std::move(limit).error();
   if (*limit <= 0) return fail(Code::usage, "limit must be a positive value");

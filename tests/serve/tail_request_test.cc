@@ -50,6 +50,7 @@ TEST(TailRequest, RefusesInLokisWords) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "parse error : syntax error: unexpected $end"},
       {"query=%7Ba%3D", "parse error at line 1, col 4: syntax error: unexpected $end, expecting STRING"},
+      {"query=%7Ba%3D%22b%22%7D+%7C~+%22(%22", "parse error : stage '|~ \"(\"' : error parsing regexp: missing closing ): `(`"},
       {"query=%7Ba%3D%22b%22%7D&delay_for=6", "delay_for can't be greater than 5"},
       {"query=%7Ba%3D%22b%22%7D&delay_for=x", "strconv.Atoi: parsing \"x\": invalid syntax"},
       {"query=%7Ba%3D%22b%22%7D&limit=0", "limit must be a positive value"},
