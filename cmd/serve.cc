@@ -65,6 +65,16 @@ class Serve : public cli::Invocation {
     cli::declare_retain(app, store, limits);
     cli::declare_on_full(app, store, limits);
 
+    constexpr const char* asking = "Queries";
+    cli::add_duration(app, "--query-timeout", spec_.queries.time, "how long a query may take; then it is answered 504",
+                      cli::kMoreThanZero)
+        ->group(asking);
+    cli::add_number(app, "--max-queries", spec_.queries.queries, "queries at once; further ones wait, and 64 may wait",
+                    cli::kAtLeastOne)
+        ->group(asking);
+    cli::add_size(app, "--memory", query_memory_, "most memory of a query for reading", {.least = 1 << 20})->group(asking);
+    cli::add_number(app, "--max-tails", spec_.tails.tails, "tails at once", cli::kAtLeastOne)->group(asking);
+
     constexpr const char* receiving = "Receiving";
     cli::add_duration(app, "--reject-old", spec_.push.limits.max_age,
                       "refuse entries older than this, and entries more than 10 minutes ahead; 0: take all", {})
@@ -136,6 +146,7 @@ class Serve : public cli::Invocation {
     spec_.push.discover_levels = !no_levels_;
     if (spec_.push.limits.max_age > 0) spec_.push.limits.max_ahead = kAhead;
     spec_.version = cli::version();
+    spec_.queries.memory = query_memory_;
     buffer_.store_only = true;
     buffer_.spool.path = spec_.spool;
     buffer_.spool.wait = base::kSecond;            // whoever holds it longer, writes it
@@ -144,6 +155,7 @@ class Serve : public cli::Invocation {
 
   stages::ServeSpec spec_;
   stages::BufferSpec buffer_;
+  std::uint64_t query_memory_ = spec_.queries.memory;
   bool no_service_name_ = false, no_levels_ = false, insecure_ = false;
 };
 
@@ -169,14 +181,17 @@ A line has at most 256 KiB, a stream at most 15 labels, an entry at most 128 met
 has at most 16 MiB as it comes and 64 MiB when it is unpacked. When more requests come than serve can store, further
 ones get 503 with Retry-After.
 
+Two queries run at once (--max-queries), and 64 more may wait; then serve answers 429. A query takes at most --query-timeout and
+--memory. A query of logs gives at most 5,000 entries, and one of metrics 500 series, as with Loki.
+
 The spool is a ring: serve evicts the oldest records when they are older than --retain, or when SPOOL reaches
 --max-size. When a consumer such as `weir push --spool` is registered, records that it has not acknowledged are kept.
 When these fill the spool, --on-full block makes requests wait; after five seconds, serve answers new ones with 503.
 
 # Tails
 /loki/api/v1/tail sends new records over a WebSocket, for `logcli query --tail`, `weir query -f` and Grafana. Up to 64
-clients may tail at once, each for one hour. When a client reads too slowly, records are dropped for it, and the next
-message names them.
+clients (--max-tails) may tail at once, each for one hour. When a client reads too slowly, records are dropped for it,
+and the next message names them.
 
 # Tenants
 Records belong to the tenant that the header X-Scope-OrgID names. A request sees the records of its own tenant only.

@@ -137,7 +137,28 @@ scrape_configs:
         self.assertEqual(self.lines(), lines)
         self.assertEqual(len(self.lines(query='{app="x"} | detected_level="warn"')), len(lines))
 
+    def test_smoke(self):
+        serve = self.serve()
+        done = subprocess.run([kit.WEIR, "smoke", "--addr", serve.url], capture_output=True, text=True, check=False, env=kit.environment())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     # ---- tails
+
+    def test_query_follows(self):
+        serve = self.serve()
+        self.push(serve.url, [(time.time_ns(), "before")])
+        with open(self.dir / "followed", "wb") as out:
+            follower = self.start(kit.WEIR, "query", "--addr", serve.url, "-f", "-o", "raw", QUERY, stdout=out, stderr=subprocess.DEVNULL)
+
+        def seen():
+            return (self.dir / "followed").read_text().split()
+
+        kit.wait_for(lambda: seen() == ["before"], "what was there")
+        rows = [(time.time_ns() + i, f"n{i}") for i in range(300)]
+        self.push(serve.url, rows)
+        kit.wait_for(lambda: seen() == ["before"] + [line for _, line in rows], "all lines, once")
+        follower.send_signal(signal.SIGTERM)
+        follower.wait(kit.PATIENCE)
 
     def test_fifty_tails(self):
         serve = self.serve()
