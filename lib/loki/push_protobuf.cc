@@ -141,8 +141,6 @@ class Reader {
 
 }  // namespace
 
-void decode_push_protobuf(std::string_view bytes, PushTaker& taker) {
-  Reader(taker).read(pbf_reader(bytes.data(), bytes.size()));
-}
+void decode_push_protobuf(std::string_view bytes, PushTaker& taker) { Reader(taker).read(pbf_reader(bytes.data(), bytes.size())); }
 
 }  // namespace weir::loki

@@ -50,8 +50,7 @@ Result<std::unique_ptr<OrderedScan>> SpoolScan::plan(bool times) {
   // Where nothing is looked for, handing the records on is most of the work.
   if (options_.streams || (limits.threads == 0 && query_.expr().stages.empty())) limits.threads = 1;
   return OrderedScan::make(
-      spools_,
-      {.matcher = matcher, .wanted = wanted_, .tenant = tenant_, .times = times, .limits = limits, .watch = watch_});
+      spools_, {.matcher = matcher, .wanted = wanted_, .tenant = tenant_, .times = times, .limits = limits, .watch = watch_});
 }
 
 Result<void> SpoolScan::run(const Each& each) {

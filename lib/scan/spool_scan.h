@@ -41,8 +41,8 @@ class SpoolScan {
   // take_states(): chooses records by their state; several threads may ask. keep_as_stored(): the query only selects, and changes
   // nothing. Call both before run() or keep_newest().
   void take_states(WantedState wanted) { wanted_ = std::move(wanted); }
-  // Takes the records of one tenant alone, "" those without one; otherwise those of all tenants come. Blocks without records of this
-  // tenant are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
+  // Takes the records of one tenant alone, "" those without one; otherwise those of all tenants come. Blocks without records of it
+  // are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
   void take_tenant(std::string tenant) { tenant_ = std::move(tenant); }
   // Leaves out streams, beside those that the query does not select. Only the thread of run() asks, so no other one reads blocks.
   void take_streams(std::function<bool(const record::LabelSet&)> wanted) { options_.streams = std::move(wanted); }
