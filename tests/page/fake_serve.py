@@ -30,6 +30,10 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 
 TOKEN = re.compile(r'\s*("(?:\\.|[^"\\])*"|`[^`]*`|=~|!~|!=|\|=|\|~|[{}(),|=]|[\w.:-]+|\S)')
 
 
+def rfc3339(ns):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // NS)) + f".{ns % NS:09}Z"
+
+
 class QueryError(Exception):
     def __init__(self, message, column):
         super().__init__(message)
@@ -192,8 +196,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.tail(given)
         if path == "/weir/api/v1/status":
             first, last = (records[0], records[-1]) if records else ({"ts": 0}, {"ts": 0})
-            return self.send(200, {"size": 1234567, "records": len(records), "oldest": str(first["ts"]), "newest": str(last["ts"]), "streams": 4,
-                                   "undelivered": 17, "writer": False, "version": "0.1.0", "read_only": True, "tenants": sorted(self.store.tenants)})
+            return self.send(200, {"bytes": 1234567, "records": len(records), "oldest": rfc3339(first["ts"]), "newest": rfc3339(last["ts"]), "streams": 4,
+                                   "undelivered": 17, "writer": {"pid": 7, "command": "weir run"}, "version": "0.1.0", "read_only": True,
+                                   "max_size": None, "consumers": [{"name": "push", "behind": 17}], "tenants": sorted(self.store.tenants)})
         if path == "/weir/api/v1/view":
             return self.view(given, records)
         if path == "/weir/api/v1/context":
@@ -253,15 +258,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def context(self, given, records):
-        labels, ts = json.loads(given["labels"]), int(given["ts"])
-        query = Query(given.get("query") or "{}")
-        log = [r for r in records if r["labels"] == labels and (r["ts"] == ts or query.run(r) is not None)]
-        here = next((i for i, r in enumerate(log) if r["ts"] == ts), None)
-        if here is None:
-            return self.send(404, {"type": "error", "message": "no such line"})
-        part = log[max(0, here - int(given["before"])):here + int(given["after"]) + 1]
-        body = "".join(json.dumps({**self.line(r, {}, 0), **({"here": True} if r is log[here] else {})}) + "\n" for r in part)
-        return self.send(200, body, "application/x-ndjson")
+        labels, ts = json.loads(given["stream"]), int(given["ts"])
+        query = Query("{} " + given.get("query", ""))
+        log = [self.line(r, {}, 0) for r in records if r["labels"] == labels and query.run(r) is not None]
+        before, after = [r for r in log if int(r["ts"]) < ts], [r for r in log if int(r["ts"]) >= ts]
+        return self.send(200, {"labels": labels, "before": before[-int(given["before"]):], "after": after[:int(given["after"])],
+                               "more_before": len(before) > int(given["before"]), "more_after": len(after) > int(given["after"])})
 
     def metric(self, given, records):
         match = re.fullmatch(r"(?:sum by \((\w+)\) )?\(?count_over_time\((\{.*\}.*)\[(\d+)s\]\)\)?", given["query"])

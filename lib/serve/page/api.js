@@ -23,9 +23,9 @@ async function ask(path, given = {}, signal = null) {
   return answer;
 }
 
-// Calls handlers[type](object) for each object of an answer in lines of JSON. A long answer lets the page breathe.
-async function lines(path, given, handlers, signal) {
-  const reader = (await ask(path, given, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+// Calls handlers[type](object) for each object of the answer, in lines of JSON, and returns the last. A long one lets the page breathe.
+export async function view(given, handlers, signal) {
+  const reader = (await ask("weir/api/v1/view", given, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let worked = performance.now();
   for (let done = false; !done;) {
@@ -36,25 +36,20 @@ async function lines(path, given, handlers, signal) {
     for (const part of parts.filter(Boolean)) {
       const object = JSON.parse(part);
       if (object.type === "error") throw failure(part);
-      handlers[object.type ?? "line"]?.(object);
+      if (object.type === "end") return object;
+      handlers[object.type]?.(object);
       if (performance.now() - worked < 12) continue;
       await new Promise((resume) => setTimeout(resume));
       signal?.throwIfAborted();
       worked = performance.now();
     }
   }
-}
-
-export async function view(given, handlers, signal) {
-  let last = null;
-  await lines("weir/api/v1/view", given, { ...handlers, end: (object) => (last = object) }, signal);
-  if (!last) throw failure("the answer ended too early: run the query again");
-  return last;
+  throw failure("the answer ended too early: run the query again");
 }
 
 const json = async (...given) => (await ask(...given)).json();
 const data = async (path, ...given) => (await json("loki/api/v1/" + path, ...given)).data ?? [];
-export const context = (...given) => lines("weir/api/v1/context", ...given);
+export const context = (...given) => json("weir/api/v1/context", ...given);
 export const status = () => json("weir/api/v1/status");
 export const labelNames = () => data("labels");
 export const labelValues = (name, query = "") => data(`label/${encodeURIComponent(name)}/values`, { query });

@@ -30,8 +30,8 @@ export async function update() {
   const lines = new Lines();
   const stream = lines.stream(labels);
   try {
-    await context({ ts, labels: JSON.stringify(labels), before: state.cb, after: state.ca, query: state.cq && "{} |= " + quote(state.cq) },
-      { line: (object) => lines.addNewer(lines.item(object, stream)) }, signal);
+    const { before, after } = await context({ ts, stream: JSON.stringify(labels), before: state.cb, after: +state.ca + 1, query: state.cq && "|= " + quote(state.cq) }, signal);
+    for (const one of [...before, ...after]) lines.newer.push({ ...lines.item(one, stream), here: one.ts === ts });
     around.lines = lines;
     around.show(true);
     around.select(lines.newer.find(({ here }) => here), { focus: opens, middle: true });

@@ -1,7 +1,7 @@
 // Which labels there are, and their values: each is a switch that puts it into the query.
 
 import { labelNames, labelValues } from "./api.js";
-import { button, counted, find, make, say } from "./dom.js";
+import { button, find, make, say } from "./dom.js";
 import { hasMatcher, withMatcher } from "./logql.js";
 import { change, is, state } from "./state.js";
 
@@ -19,7 +19,7 @@ export async function update() {
   try {
     for (const name of await labelNames()) {
       const values = await labelValues(name);
-      lists.append(make("details", { open: values.length < 20 && "" }, make("summary", { title: counted(values.length, "value") }, name), values.slice(0, 1000).map((value) => button(value, ({ currentTarget }) => {
+      lists.append(make("details", { open: values.length < 20 && "" }, make("summary", {}, name), values.slice(0, 1000).map((value) => button(value, ({ currentTarget }) => {
         change({ q: withMatcher(state.q, name, hasMatcher(state.q, name, value) ? "" : "=", value), at: "" });
         for (const one of currentTarget.parentNode.children) one.ariaPressed = one === currentTarget && hasMatcher(state.q, name, value);
       }, { "aria-pressed": hasMatcher(state.q, name, value) }))));

@@ -33,8 +33,8 @@ export class Lines {
     return this.streams.get(key);
   }
 
-  item({ ts, line, metadata = {}, parsed = {}, level = "", here = false }, stream) {
-    return { ts, ms: ts / 1e6, line, metadata, parsed, level, here, stream, height: 0 };
+  item({ ts, line, metadata = {}, parsed = {}, level = "" }, stream) {
+    return { ts, ms: ts / 1e6, line, metadata, parsed, level, stream, height: 0 };
   }
 
   // Of live ones that come late, each finds its place.

@@ -54,24 +54,24 @@ function download() {
 const KEYS = {
   b: ["labels", toggle("labels", true), "Labels", "labels"],
   w: ["wrap long lines", toggle("wrap"), "Wrap", "wrap"],
-  r: ["lines as they are", toggle("raw"), "Raw", "raw"],
+  r: ["raw lines", toggle("raw"), "Raw", "raw"],
   f: ["JSON as fields", toggle("fields"), "Fields", "fields"],
-  v: ["two columns", () => change({ beside: is("beside") ? "0" : "1", q2: state.q2 || state.q }), "Two columns", "beside"],
-  t: ["metrics as a table", toggle("table"), "Table", "table"],
+  v: ["second query", () => change({ beside: is("beside") ? "0" : "1", q2: state.q2 || state.q }), "Two columns", "beside"],
+  t: ["metric table", toggle("table"), "Table", "table"],
   l: ["follow new lines", toggle("live"), "Live", "live"],
   " ": ["pause or go on", pause, "Pause"],
   d: ["save as jsonl", download, "Download"],
   s: ["status of the spool", () => find("spool").showModal(updateStatus()), "Status"],
   "?": ["keys", () => find("keys").showModal(), "Keys"],
   "/": ["write the query", () => find("q").focus()],
-  j: ["next line (\u2193)", () => active.step(1)],
+  j: ["next (\u2193)", () => active.step(1)],
   k: ["line before (\u2191)", () => active.step(-1)],
   n: ["next error", () => active.jump(1)],
   p: ["error before", () => active.jump(-1)],
   g: ["first line (Home)", edge("start")],
   G: ["last line (End)", edge("end")],
   o: ["fields (Enter)", onCursor("toggle")],
-  x: ["unfold the stack trace", onCursor("unfold")],
+  x: ["unfold a trace", onCursor("unfold")],
   c: ["context of the line", onCursor("context")],
   2: ["this log beside", onCursor("beside")],
   ".": ["show new lines", () => pane.letIn(true)],
@@ -145,8 +145,8 @@ start((names) => {
 });
 
 show();
+await updateStatus();
 panes().forEach((one) => one.run());
 updateContext();
 updateLabels();
-updateStatus();
 labelNames().then((names) => (first.labels = second.labels = names), () => {});

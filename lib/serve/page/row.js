@@ -29,10 +29,10 @@ export function row(item, { act, marks, dates }) {
   const fields = is("fields") && !raw && jsonFields(line);
   const folded = item.fold + (item.unfolded ? 0 : line.split("\n").length - 1);
   const stop = (call) => (event) => call(item, event.stopPropagation());
-  const letter = level.slice(0, 1).toUpperCase();
+  const letter = level === "unknown" ? "" : level.slice(0, 1).toUpperCase();
   return make("article", { class: `row ${levelClass(level)}${item.frame ? " frame" : ""}${open ? " open" : ""}${item.here ? " here" : ""}`, tabindex: -1, onfocus: () => act.select(item) },
     make("div", { class: "row-line", onclick: () => getSelection().isCollapsed && act.toggle(item) },
-      make("span", { class: "letter", title: level, role: letter ? "img" : null, "aria-label": level || undefined }, letter),
+      make("span", { class: "letter", title: level, role: letter ? "img" : null, "aria-label": letter ? level : undefined }, letter),
       button(clock(item.ms).slice(dates ? 0 : 11), stop(act.toggle), { class: "time", tabindex: -1, "aria-expanded": Boolean(open), title: clock(item.ms) + "\n" + item.ts }),
       stream.name && !raw && coloured(stream.hue, make("span", { class: "source", title: stream.name }, stream.name)),
       (folded > 0 || item.unfolded) && button(item.unfolded ? "fold" : `+ ${counted(folded, "line")}`, stop(act.unfold), { class: "fold", tabindex: open ? 0 : -1, "aria-expanded": Boolean(item.unfolded) }),

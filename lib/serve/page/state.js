@@ -11,6 +11,7 @@ const DEFAULTS = {
 };
 
 export const state = {};
+export const spool = {};  // oldest: the time of its first record
 export const is = (name) => state[name] === "1";
 let listener = null;
 
@@ -39,11 +40,11 @@ export function start(call) {
 const UNITS = { m: 6e10, h: 36e11, d: 864e11 };
 export const toMs = (ns) => Number(ns) / 1e6;
 
-// The range of time in nanoseconds; no start: all there is.
+// The range of time in nanoseconds; a start of 0: all there is.
 export function range() {
   const end = state.to ? BigInt(state.to) : BigInt(Date.now()) * 1000000n;
   const since = /^(\d+)([mhd])$/.exec(state.from);
-  return { start: since ? end - BigInt(since[1] * UNITS[since[2]]) : state.from && BigInt(state.from), end };
+  return { start: since ? end - BigInt(since[1] * UNITS[since[2]]) : BigInt(state.from || spool.oldest || 0), end };
 }
 
 // "2026-11-29 12:00:00.123"

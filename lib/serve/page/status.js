@@ -2,17 +2,19 @@
 
 import { status } from "./api.js";
 import { bytes, count, find, make } from "./dom.js";
-import { clock, toMs } from "./state.js";
+import { clock, spool } from "./state.js";
 
 function print(name, value) {
-  if (name === "size") return bytes(value);
-  if (/^(oldest|newest)$/.test(name)) return clock(toMs(value));
-  return typeof value === "number" ? count(value) : [value].flat().join(`, `);
+  if (/bytes|size/.test(name)) return bytes(value);
+  if (/est$/.test(name)) return clock(Date.parse(value));
+  if (typeof value === "number") return count(value);
+  return [value].flat().map((one) => (one?.name || one?.command) ?? one).join(`, `);
 }
 
 export async function update() {
   const found = await status().catch(({ message }) => ({ message }));
-  if (!found.message) find("spool-brief").textContent = `${count(found.records)} records, ${bytes(found.size)}`;
+  spool.oldest = (Date.parse(found.oldest) || 0) + "000000";
+  if (found.records) find("spool-brief").textContent = `${count(found.records)} records, ${bytes(found.bytes)}`;
   find("spool-table").replaceChildren(...Object.entries(found)
-    .map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replace("_", " ")), make("td", {}, print(name, value)))));
+    .map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replace("_", " ")), make("td", {}, print(name, value ?? "none")))));
 }
