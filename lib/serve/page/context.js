@@ -14,7 +14,7 @@ const filter = make("input", { type: "search", placeholder: "only lines with \u2
 
 export const around = new Reader("Context");
 around.whole = true;  // nothing folds
-find("context").append(make("header", {}, make("h2", {}, "Context"), filter, more("cb", "More before"), more("ca", "More after"),
+find("context").append(make("header", {}, filter, more("cb", "More before"), more("ca", "More after"),
   button("\u2715", close, { "aria-label": "Close the context" })), around.feed);
 
 let request = null;

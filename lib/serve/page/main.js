@@ -145,7 +145,6 @@ start((names) => {
 });
 
 show();
-await updateStatus();
 panes().forEach((one) => one.run());
 updateContext();
 updateLabels();

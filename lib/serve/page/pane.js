@@ -12,6 +12,7 @@ import { hasStage, isMetric, marks, quote, withMatcher, withStage } from "./logq
 import { QueryBox } from "./query_box.js";
 import { Reader } from "./reader.js";
 import { change, is, range, state } from "./state.js";
+import { update } from "./status.js";
 import { follow } from "./tail.js";
 
 const WAITING = 100000;  // live lines at most that wait
@@ -79,7 +80,9 @@ export class Pane extends Reader {
     this.marks = marks(this.query);
     this.element.classList.toggle("metrics", metrics);
     this.feed.ariaBusy = true;
+    const told = update();
     try {
+      if (!state.from) await told;  // of "all there is": when it begins
       await (metrics ? this.runMetric(signal) : this.runLines(signal));
     } catch (error) {
       if (signal.aborted) return;
