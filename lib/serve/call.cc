@@ -82,10 +82,10 @@ Result<logql::MetricAnswer> Call::evaluate(const std::string& query, const logql
   return error;
 }
 
-Result<logql::Expr> parse_query(const Call& call, const std::string& text) {
+Result<logql::Expr> parse_query(const Call& call, const std::string& text, const logql::ParserOptions& options) {
   if (text.size() > call.limits().text)
     return fail(Code::usage, "the query is too long ({} bytes, limit: {})", text.size(), call.limits().text);
-  auto parsed = logql::parse_expr(text, {});
+  auto parsed = logql::parse_expr(text, options);
   if (auto* wrong = std::get_if<logql::ParseError>(&parsed)) {
     Error error = wrong->to_error(text);
     error.message = wrong->message;

@@ -85,7 +85,7 @@ class Call {
 
 // ---- queries of requests. Errors have Loki's text, and ParseError's place in `text`, `offset` and `hint`.
 
-base::Result<logql::Expr> parse_query(const Call& call, const std::string& text);
+base::Result<logql::Expr> parse_query(const Call& call, const std::string& text, const logql::ParserOptions& options = {});
 base::Result<logql::LogExpr> parse_log_query(const Call& call, const std::string& text);
 // Nothing but label matchers. `all`: one that takes everything is accepted, such as {}.
 base::Result<logql::LogExpr> parse_selector(const Call& call, const std::string& text, bool all);

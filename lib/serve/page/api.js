@@ -1,6 +1,6 @@
 // What the server is asked. Addresses are relative, so that the page also works behind a proxy's prefix.
 
-import { state } from "./state.js";
+import { spool, state } from "./state.js";
 
 const parameters = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value || value === 0));
 
@@ -44,11 +44,11 @@ export async function view(given, handlers, signal) {
       worked = performance.now();
     }
   }
-  throw failure("the answer ended too early: run the query again");
+  throw failure("the answer ended too early");
 }
 
 const json = async (...given) => (await ask(...given)).json();
-const data = async (path, ...given) => (await json("loki/api/v1/" + path, ...given)).data ?? [];
+const data = async (path, given, signal) => (await json("loki/api/v1/" + path, { start: spool.oldest, end: spool.newest, ...given }, signal)).data ?? [];
 export const context = (...given) => json("weir/api/v1/context", ...given);
 export const status = () => json("weir/api/v1/status");
 export const labelNames = () => data("labels");

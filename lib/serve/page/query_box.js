@@ -4,7 +4,7 @@ import { labelNames, labelValues } from "./api.js";
 import { make } from "./dom.js";
 import { expected, otherMatchers, quote } from "./logql.js";
 
-const STAGES = ["json", "logfmt", 'pattern "', 'regexp "', 'line_format "{{', "label_format ", "drop ", "keep ", "decolorize", "unwrap "];
+const STAGES = ["json", "logfmt", 'pattern "', 'regexp "', 'line_format "{{', "label_format ", "drop ", "keep ", "unwrap "];
 const OFFERS = {
   next: ['|= "', '!= "', '|~ "', '!~ "', ...STAGES.map((stage) => "| " + stage)],
   function: [..."sum avg max min count".split(" ").map((name) => name + " by ("), `topk(10, `, `quantile_over_time(0.99, `, "rate(", "bytes_rate(",
@@ -122,7 +122,7 @@ export class QueryBox {
     const at = Math.min(col - 1, text?.length ?? 0);
     const place = text !== undefined && col > 0;
     this.error.replaceChildren(make("span", {}, place && [text.slice(0, at), make("mark", {}, text[at] ?? "\u00a0"), text.slice(at + 1), "\n" + " ".repeat(at) + "^ "],
-      message, hint && "\n" + hint));
+      message, !/\^$/.test(hint) && hint && "\n" + hint));
     this.error.hidden = false;
     this.input.ariaInvalid = true;
     const caret = lines.slice(0, line - 1).join("\n").length + (line > 1) + at;

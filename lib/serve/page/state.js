@@ -11,7 +11,7 @@ const DEFAULTS = {
 };
 
 export const state = {};
-export const spool = {};  // oldest: the time of its first record
+export const spool = {};  // oldest, newest: nanoseconds around what it has
 export const is = (name) => state[name] === "1";
 let listener = null;
 
@@ -42,7 +42,7 @@ export const toMs = (ns) => Number(ns) / 1e6;
 
 // The range of time in nanoseconds; a start of 0: all there is.
 export function range() {
-  const end = state.to ? BigInt(state.to) : BigInt(Date.now()) * 1000000n;
+  const end = BigInt(state.to || (!state.from && spool.newest) || Date.now() + "000000");
   const since = /^(\d+)([mhd])$/.exec(state.from);
   return { start: since ? end - BigInt(since[1] * UNITS[since[2]]) : BigInt(state.from || spool.oldest || 0), end };
 }

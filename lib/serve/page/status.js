@@ -14,6 +14,7 @@ function print(name, value) {
 export async function update() {
   const found = await status().catch(({ message }) => ({ message }));
   spool.oldest = (Date.parse(found.oldest) || 0) + "000000";
+  spool.newest = (Date.parse(found.newest) || 0) + 1 + "000000";
   if (found.records) find("spool-brief").textContent = `${count(found.records)} records, ${bytes(found.bytes)}`;
   find("spool-table").replaceChildren(...Object.entries(found)
     .map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replace("_", " ")), make("td", {}, print(name, value ?? "none")))));
