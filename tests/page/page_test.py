@@ -388,7 +388,7 @@ class Live(PageCase):
         self.store.add(*new)
 
     def live(self, state="live=1"):
-        self.open(state)
+        self.open('q={app="checkout"}&' + state)  # by a WebSocket
         self.more(1)
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
 
@@ -417,6 +417,10 @@ class Live(PageCase):
         self.waits(n + 3)
         self.assertEqual(self.view(), before)
 
+    def scroll_up(self):
+        self.b.wheel(".list", -600)
+        self.b.wait("document.querySelector('.list').scrollTop < document.querySelector('.list').scrollHeight - document.querySelector('.list').clientHeight - 500")
+
     def release(self):
         self.press(".")
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
@@ -432,7 +436,7 @@ class Live(PageCase):
 
     def test_they_come_when_one_scrolls_back(self):
         self.live()
-        self.b.wheel(".list", -600)
+        self.scroll_up()
         self.hold()
         self.b.wheel(".list", 6000)
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
@@ -466,7 +470,7 @@ class Live(PageCase):
 
     def test_the_button_shows_them_and_ending_live_ends_it(self):
         self.live()
-        self.b.wheel(".list", -600)
+        self.scroll_up()
         self.hold()
         self.b.click(".waiting")
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
