@@ -13,7 +13,7 @@ using base::Timestamp;
 namespace {
 
 constexpr std::size_t kFresh = 16'384;  // entries that are kept apart before they are sorted in
-constexpr Duration kWideLeast = base::kSecond, kWideMost = 15 * base::kSecond;
+constexpr Duration kSoonLeast = base::kSecond, kSoonMost = 15 * base::kSecond;
 
 bool before(Timestamp a_time, const Hash128& a, Timestamp b_time, const Hash128& b) {
   if (a_time != b_time) return a_time < b_time;
@@ -29,9 +29,13 @@ FollowWindow::Look FollowWindow::begin(Timestamp wall, Monotonic now) {
   settle();
   for (Known& entry : known_) entry.seen = 0;
   const bool recovers = failing_;
-  look_.wide = recovers || now >= wide_due_;
+  if (!wide_begin_) wide_begin_ = last_begin_ = now;
+  look_.wide = recovers || now + quick_took_ >= wide_due_;
   // A clock that was put back must not move a window past what was not read yet.
   Timestamp low = std::min(wall, quick_from_) - options_.overlap;
+  late_end_ = low;
+  passed_ = 0;
+  late_read_.reset();
   if (look_.wide) low = std::min(low, std::min(wall, wide_from_) - options_.late);
   if (look_.wide && wall < held_until_) low = std::min(low, held_from_);
   wall_ = std::max(wall_, wall);
@@ -50,6 +54,7 @@ FollowWindow::Known* FollowWindow::find(Timestamp time, const Hash128& identity)
 }
 
 bool FollowWindow::is_new(Timestamp time, const Hash128& identity) {
+  passed_ = std::max(passed_, time);
   if (time < floor_) return false;  // nobody knows any more
   if (Known* entry = find(time, identity); entry != nullptr) {
     if (++entry->seen <= entry->shown) return false;
@@ -113,12 +118,19 @@ bool FollowWindow::done(Timestamp wall, Monotonic now) {
     trusted_from_ = look_wall_;
   }
   doubting_ = false;
+  const bool recovered = failing_;
   if (failing_) end_failure(wall);
   quick_from_ = look_wall_;
   const Duration took = now - look_begin_;
+  if (!look_.wide) quick_took_ = took;
   if (look_.wide) {
+    if (!late_read_) late_read_ = now;
+    const Duration waits = waited(now);
+    behind_ = waits > soon() && !recovered ? waits : 0;
+    wide_begin_ = look_begin_;
+    quick_took_ = std::min(quick_took_, took);  // it reads less
     wide_from_ = look_wall_;
-    wide_due_ = look_begin_ + std::max(std::clamp(options_.late / 4, kWideLeast, kWideMost), 4 * took);
+    wide_due_ = look_begin_ + std::clamp(soon() - 2 * took, soon() / 2, soon() * 5 / 8);
     // What no later window reaches. A shorter memory than the window would show entries again.
     Timestamp oldest = std::min(look_wall_, wide_from_) - options_.late;
     oldest = std::min(oldest, look_wall_ - options_.overlap);
@@ -126,8 +138,10 @@ bool FollowWindow::done(Timestamp wall, Monotonic now) {
     forget(oldest);
     if (shortened_ && floor_ <= look_wall_ - options_.late) shortened_ = false;
   }
+  last_begin_ = look_begin_;
   pause_ = news_ ? options_.quick : std::clamp(pause_ + pause_ / 4, options_.quick, std::max(options_.slow, options_.quick));
   due_ = look_begin_ + std::max(pause_, 2 * took);
+  due_ = std::min(due_, std::max(wide_due_, now + took / 4));
   return true;
 }
 
@@ -149,6 +163,23 @@ void FollowWindow::failed(Monotonic now) {
   failing_ = true;
   pause_ = std::min(pause_ * 2, options_.longest_pause);
   due_ = base::after(now, pause_);
+}
+
+Duration FollowWindow::soon() const { return std::clamp(options_.late / 4, kSoonLeast, kSoonMost); }
+
+void FollowWindow::read_so_far(Monotonic now) {
+  if (look_.wide && !late_read_ && passed_ >= late_end_) late_read_ = now;
+}
+
+// The longest that an entry may have waited which this look has shown, or has yet to show.
+Duration FollowWindow::waited(Monotonic now) const {
+  return late_read_ ? std::max(*late_read_ - *wide_begin_, now - last_begin_) : now - *wide_begin_;
+}
+
+std::optional<Duration> FollowWindow::behind(Monotonic now) const {
+  if (failing_ || !wide_begin_) return std::nullopt;
+  const Duration waits = std::max(waited(now), behind_);
+  return waits > soon() ? std::optional(waits) : std::nullopt;
 }
 
 std::optional<Duration> FollowWindow::shortened() const {

@@ -7,7 +7,11 @@
 //   late entry   an entry that arrives after its time: an agent was slow, a node was cut off. A query that begins where the last
 //                one ended never sees it.
 //   look         one query of a window of time, page by page. A quick look covers some seconds; it follows the present. A wide
-//                look covers `late` more; it finds what came late. Wide looks are `late`/4 apart.
+//                look covers `late` more; it finds what came late.
+//   soon         a quarter of `late`, between 1 s and 15 s: how long after its arrival a late entry shows. A wide look begins with
+//                the late part of its window, which no quick look reads. So wide looks begin less than `soon` apart: the next one
+//                may take longer, and so may the quick look before it. A quick look that would take until a wide one is due, by
+//                what the last one took, is a wide one.
 //   known        the entries that were shown, by hash of stream, time, line, metadata and parsed labels, each with a number: an
 //                entry is new when this look has it once more often than it was shown.
 //
@@ -22,6 +26,10 @@
 //     failure, for `doubt` at most, because entries can be deleted.
 //   - At most `most` entries are known. When there are more, the oldest are forgotten, and no window begins before the rest:
 //     later entries only count as late within that shorter time. shortened() says so.
+//   - An entry that is not more than `late` late shows `soon`, or behind() says that it does not. Until the late part is read, an
+//     entry may wait since the wide look before began; behind it, since the last look. A look reads all entries of its
+//     window, so after a burst each look takes long. Between two looks there is a pause of a quarter of the time that the first one
+//     took, so that a slow Loki is not kept busy all the time: a look that takes more than 12 s cannot keep the promise.
 //
 // No I/O and no clock: the caller gives the times. Not thread safe.
 #pragma once
@@ -64,6 +72,8 @@ class FollowWindow {
   Look begin(base::Timestamp wall, base::Monotonic now);
   // Whether an entry of this look is new. It counts as shown from here on.
   bool is_new(base::Timestamp time, const base::Hash128& identity);
+  // All entries that this look has so far were given to is_new(). For behind() only.
+  void read_so_far(base::Monotonic now);
   // An entry that was shown before the first look.
   void shown(base::Timestamp time, const base::Hash128& identity);
   // From now on nothing before `time` is new.
@@ -79,6 +89,11 @@ class FollowWindow {
   [[nodiscard]] base::Duration failing(base::Monotonic now) const { return failing_ ? now - failing_since_ : 0; }
   // Entries may be so late and no more, because there are too many. Nullopt while `late` holds.
   [[nodiscard]] std::optional<base::Duration> shortened() const;
+  // How soon after its arrival an entry shows that is at most `late` late.
+  [[nodiscard]] base::Duration soon() const;
+  // Entries show so long after their arrival, because looks take long. It counts up while a look is on its way, and holds until a
+  // wide look ends soon enough. Nullopt: they show `soon`, or looks fail, which failing() tells.
+  [[nodiscard]] std::optional<base::Duration> behind(base::Monotonic now) const;
   [[nodiscard]] std::size_t known() const { return known_.size() + fresh_.size(); }
 
  private:
@@ -99,6 +114,7 @@ class FollowWindow {
   Known* find(base::Timestamp time, const base::Hash128& identity);
   void settle();  // moves fresh_ into known_, and keeps to the bound
   void forget(base::Timestamp before);
+  [[nodiscard]] base::Duration waited(base::Monotonic now) const;
   [[nodiscard]] bool lacks_known() const;
   void end_failure(base::Timestamp wall);
 
@@ -116,6 +132,13 @@ class FollowWindow {
   base::Timestamp held_until_ = 0;  // until this time
   base::Timestamp wall_ = 0;        // the latest
   base::Monotonic due_ = 0, wide_due_ = 0;
+  std::optional<base::Monotonic> wide_begin_;  // of the last whole wide look; before there is one, of the first look
+  base::Monotonic last_begin_ = 0;             // of the last whole look
+  base::Timestamp late_end_ = 0;               // where the late part of this look ends
+  base::Timestamp passed_ = 0;                 // the latest entry of this look
+  std::optional<base::Monotonic> late_read_;   // when this wide look had read its late part
+  base::Duration quick_took_ = 0;              // the last quick look
+  base::Duration behind_ = 0;  // the longest that an entry may have waited for the last wide look, if that is too long
   base::Duration pause_ = 0;
   bool failing_ = false;
   base::Monotonic failing_since_ = 0;

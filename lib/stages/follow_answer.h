@@ -22,8 +22,9 @@ struct FollowSpec {
 // arrival. Code::usage for a metric query that is to be followed.
 //
 // From a Loki (loki/follow_window.h): new records show within about two seconds, late ones within a quarter of `looks.late`, at
-// most 15 s. A Loki that cannot be reached from the start is an error; later it is waited for, with one message for each outage.
-// From a spool: what a commit stores shows within half a second, however old it is.
+// most 15 s. Where so many match that this cannot be kept, a message says how long it takes. A Loki that cannot be reached from the
+// start is an error; later it is waited for, with one message for each outage. From a spool: what a commit stores shows within half
+// a second, however old it is.
 base::Result<std::unique_ptr<pipeline::Source>> make_follow(const QuerySpec& query, const FollowSpec& follow,
                                                             const pipeline::Context& context);
 

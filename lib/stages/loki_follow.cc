@@ -37,6 +37,7 @@ class LokiFollow : public FollowSource {
     config.http.headers.push_back({"Cache-Control", "no-cache"});
     config.http.cancelled = [this] {
       report_slow();
+      report_behind();
       return context_.stop != nullptr && context_.stop->stopped();
     };
     auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
@@ -129,7 +130,9 @@ class LokiFollow : public FollowSource {
       entries += static_cast<std::uint32_t>(batch.records.size());
       std::erase_if(batch.records,
                     [&](Record& record) { return !window_.is_new(record.timestamp, loki::identity_of(batch, record)); });
+      window_.read_so_far(context_.clock->monotonic());
       report_shortened();
+      report_behind();
       const auto next = pass_on(out, batch);
       if (!next || *next == Next::end) return next;
     }
@@ -140,6 +143,7 @@ class LokiFollow : public FollowSource {
       report_outage(base::fail(Code::network, "Loki does not give all that it gave before"));
     } else {
       report_recovery();
+      report_behind();
     }
     return Next::go_on;
   }
@@ -169,6 +173,23 @@ class LokiFollow : public FollowSource {
                     record::in_words(*shortened)));
   }
 
+  // Once when records begin to show late, and again whenever it takes twice as long.
+  void report_behind() {
+    const auto behind = window_.behind(context_.clock->monotonic());
+    const std::string soon = record::in_words(window_.soon());
+    if (!behind) {
+      if (behind_reported_ > 0 && !trouble_) context_.diagnostics->say(fmt::format("new records show within {} again", soon));
+      if (!trouble_) behind_reported_ = 0;
+      return;
+    }
+    if (*behind < 2 * behind_reported_) return;
+    behind_reported_ = *behind;
+    context_.diagnostics->say(
+        fmt::format("new records show more than {} after they reach Loki, not within {}: so many match that Loki takes long to "
+                    "give those of {} again (a filter in the query or a shorter --late makes them fewer)",
+                    record::in_words(*behind), soon, record::in_words(follow_.looks.late)));
+  }
+
   Result<bool> next_of(loki::QueryPager& pager, Batch& batch) {
     asked_ = context_.clock->monotonic();
     const metrics::Wait waits(context_.driver, metrics::On::loki);
@@ -183,6 +204,7 @@ class LokiFollow : public FollowSource {
   base::Monotonic asked_ = 0, trouble_since_ = 0;
   base::Duration patience_ = follow_.patience;
   bool shortened_ = false;
+  base::Duration behind_reported_ = 0;  // 0: records show soon enough
 };
 
 }  // namespace

@@ -116,8 +116,11 @@ TEST_F(FollowWindowTest, PausesGrowWhileItFailsAndWhileNothingComes) {
 
 TEST_F(FollowWindowTest, ASlowLokiIsAskedLessOften) {
   begin(0);
-  done(4 * kSecond);
-  EXPECT_EQ(window.due(), 8 * kSecond);
+  done(3 * kSecond);
+  EXPECT_EQ(window.due(), 6 * kSecond);
+  begin(6 * kSecond);
+  done(26 * kSecond);
+  EXPECT_EQ(window.due(), 31 * kSecond);
 }
 
 TEST_F(FollowWindowTest, AfterAFailureTheWindowsStayForItsLength) {
@@ -190,6 +193,129 @@ TEST_F(FollowWindowTest, AClockThatIsPutForwardAndBackHidesNothing) {
   EXPECT_TRUE(look.window.contains(kBegin + kSecond));
   EXPECT_TRUE(window.is_new(kBegin + kSecond, id(2)));
 }
+
+TEST_F(FollowWindowTest, WideLooksBeginLessThanSoonApart) {
+  begin(0);
+  done(kSecond);
+  for (Duration at = 2 * kSecond; at < 9 * kSecond; at += kSecond) {
+    EXPECT_FALSE(begin(at).wide) << at / kSecond;
+    done(at);
+  }
+  EXPECT_TRUE(begin(10 * kSecond).wide);
+}
+
+TEST_F(FollowWindowTest, AQuickLookThatWouldMakeTheWideOneLateIsWide) {
+  begin(0);
+  done(0);
+  EXPECT_FALSE(begin(2 * kSecond).wide);
+  done(6 * kSecond);
+  EXPECT_TRUE(begin(8 * kSecond).wide);
+  done(9 * kSecond);  // the burst is over
+  EXPECT_FALSE(begin(15 * kSecond).wide);
+}
+
+TEST_F(FollowWindowTest, BehindCountsUpAndHoldsUntilAWideLookIsSoonEnough) {
+  begin(0);
+  EXPECT_FALSE(window.behind(15 * kSecond));
+  EXPECT_EQ(window.behind(16 * kSecond), 16 * kSecond);
+  done(20 * kSecond);
+  EXPECT_EQ(window.behind(20 * kSecond), 20 * kSecond);
+  EXPECT_EQ(window.due(), 25 * kSecond);
+  EXPECT_TRUE(begin(25 * kSecond).wide);
+  done(26 * kSecond);  // this one was quick, but an entry may have waited since the begin of the first
+  EXPECT_EQ(window.behind(26 * kSecond), 26 * kSecond);
+  EXPECT_TRUE(begin(35 * kSecond).wide);
+  done(36 * kSecond);
+  EXPECT_FALSE(window.behind(36 * kSecond));
+}
+
+TEST_F(FollowWindowTest, BehindTheLatePartAnEntryWaitsSinceTheLastLook) {
+  begin(0);
+  done(0);
+  begin(8 * kSecond);
+  done(8 * kSecond);
+  ASSERT_TRUE(begin(12 * kSecond).wide);
+  window.is_new(kBegin - 30 * kSecond, id(1));
+  window.read_so_far(13 * kSecond);
+  EXPECT_EQ(window.behind(16 * kSecond), 16 * kSecond);
+  window.is_new(kBegin + 4 * kSecond, id(2));
+  window.read_so_far(14 * kSecond);
+  EXPECT_FALSE(window.behind(16 * kSecond));
+  EXPECT_EQ(window.behind(24 * kSecond), 16 * kSecond);
+  done(22 * kSecond);
+  EXPECT_FALSE(window.behind(22 * kSecond));
+}
+
+TEST_F(FollowWindowTest, AnOutageIsNotBehind) {
+  begin(0);
+  done(0);
+  begin(12 * kSecond);
+  window.failed(12 * kSecond);
+  EXPECT_FALSE(window.behind(kMinute));
+  begin(kMinute);
+  done(kMinute);
+  EXPECT_FALSE(window.behind(kMinute));
+}
+
+// A Loki that gives so many entries a second, behind which a burst comes at once; and each second an entry that is 40 s late.
+struct Burst {
+  Duration late;
+  int entries;
+  int speed;
+  bool in_time;  // each late entry shows soon, and nothing else is said
+};
+
+class FollowWindowBurst : public ::testing::TestWithParam<Burst> {};
+
+TEST_P(FollowWindowBurst, LateEntriesShowSoonOrItIsSaid) {
+  const Burst& burst = GetParam();
+  const Duration length = 3 * kMinute, each = kSecond / burst.speed;
+  struct Entry {
+    Timestamp time;
+    Monotonic arrives;
+    bool probe;
+  };
+  std::vector<Entry> entries;
+  for (int i = 0; i < burst.entries; ++i)
+    entries.push_back({kBegin + 20 * kSecond + i * kSecond / burst.entries, 20 * kSecond, false});
+  for (Monotonic at = 0; at < length; at += kSecond) entries.push_back({kBegin + at - burst.late * 2 / 3, at, true});
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.time < b.time; });
+  FollowWindow::Options options;
+  options.late = burst.late;
+  FollowWindow window(kBegin - kMinute, kBegin, options);
+  Duration worst = 0, said = 0;
+  for (Monotonic now = 0; now < length + kMinute; now = window.due()) {
+    const auto look = window.begin(kBegin + now, now);
+    Monotonic at = now + kSecond / 20;  // a request
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const Entry& entry = entries[i];
+      if (!look.window.contains(entry.time) || entry.arrives > at) continue;
+      at += each;
+      if (i % 1000 == 0) window.read_so_far(at);
+      said = std::max(said, window.behind(at).value_or(0));
+      if (window.is_new(entry.time, id(i)) && entry.probe) worst = std::max(worst, at - entry.arrives);
+    }
+    now = at;
+    ASSERT_TRUE(window.done(kBegin + now, now));
+    said = std::max(said, window.behind(now).value_or(0));
+    ASSERT_GT(window.due(), now);
+  }
+  EXPECT_GT(worst, window.soon() / 2);
+  if (burst.in_time) {
+    EXPECT_LE(worst, window.soon());
+    EXPECT_EQ(said, 0);
+  } else {
+    EXPECT_GT(worst, window.soon());
+    EXPECT_GE(said, worst);
+  }
+  EXPECT_FALSE(window.behind(length + kMinute));
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, FollowWindowBurst,
+                         ::testing::Values(Burst{kMinute, 1, 20'000, true}, Burst{kMinute, 20'000, 20'000, true},
+                                           Burst{kMinute, 100'000, 20'000, true}, Burst{kMinute, 100'000, 5'000, false},
+                                           Burst{kMinute, 240'000, 100'000, true}, Burst{kMinute, 240'000, 12'000, false},
+                                           Burst{20 * kSecond, 40'000, 40'000, true}, Burst{20 * kSecond, 40'000, 5'000, false}));
 
 // A Loki with entries that arrive at random times, some of them late; requests that fail, before an answer and in the middle; and
 // restarts behind which it answers with what it has read of its log so far.

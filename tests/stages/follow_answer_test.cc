@@ -143,6 +143,19 @@ TEST_F(FollowLokiTest, ALokiThatHangsIsReportedWhileItHangs) {
   EXPECT_NE(diagnostics.said[1].find("Loki answers again"), std::string::npos) << diagnostics.said[1];
 }
 
+// Not on every load of the machine: a look of more than a second is what the test waits for.
+TEST_F(FollowLokiTest, RecordsThatShowTooLateAreReported) {
+  add(-1, "before");
+  follow.looks.late = 4 * kSecond;  // so that records should show within a second
+  follow.patience = base::kMinute;
+  script({{4, [&] { diagnostics.count.wait(0); }}, {5, [&] { stop->request(); }}});
+  EXPECT_EQ(lines(), std::vector<std::string>{"before"});
+  ASSERT_GE(diagnostics.said.size(), 1u);
+  EXPECT_EQ(diagnostics.said[0],
+            "new records show more than 1 second after they reach Loki, not within 1 second: so many match that Loki takes long to "
+            "give those of 4 seconds again (a filter in the query or a shorter --late makes them fewer)");
+}
+
 TEST_F(FollowLokiTest, ALokiThatLacksWhatItHadIsAskedAgain) {
   add(-1, "one");
   loki.blind_from = 3, loki.blind_to = 8;
