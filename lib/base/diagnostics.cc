@@ -173,12 +173,7 @@ std::unique_ptr<Diagnostics> Diagnostics::standard_error(std::string command, Cl
 std::string escape_control(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t shown = visible_prefix(text);
-    out += text.substr(0, shown);
-    text.remove_prefix(shown);
-    if (!text.empty()) text.remove_prefix(append_escape(out, text));
-  }
+  append_visible(out, text);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace weir::base {
 namespace {
@@ -13,11 +14,22 @@ bool is_harmful(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
+// Whether eight bytes are printable ASCII: none has its high bit set, is below 0x20 or is 0x7f.
+bool is_plain(const char* bytes) {
+  constexpr std::uint64_t kEach = 0x0101010101010101, kHigh = 0x80 * kEach;
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof(word));
+  const std::uint64_t below = word - 0x20 * kEach, last = (word ^ (0x7f * kEach)) - kEach;
+  return ((word | below | last) & kHigh) == 0;
+}
+
 }  // namespace
 
 std::size_t visible_prefix(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    while (text.size() - at >= sizeof(std::uint64_t) && is_plain(text.data() + at)) at += sizeof(std::uint64_t);
+    if (at == text.size()) break;
     const char c = text[at];
     if (c >= 0x20 && c < 0x7f) {
       ++at;

@@ -17,4 +17,31 @@ namespace weir::base {
 // character that takes more. Returns how many bytes of `text` it stands for.
 std::size_t append_escape(std::string& out, std::string_view text);
 
+// Appends `text` so that it can be shown. `special` is called for each character that cannot: with the text from there on, which is
+// not empty. It appends what stands for the character and returns its bytes, or 0 for the escape.
+template <typename Special>
+void append_visible(std::string& out, std::string_view text, Special special) {
+  while (true) {
+    const std::size_t shown = visible_prefix(text);
+    out += text.substr(0, shown);
+    text.remove_prefix(shown);
+    if (text.empty()) return;
+    const std::size_t taken = special(text);
+    text.remove_prefix(taken > 0 ? taken : append_escape(out, text));
+  }
+}
+
+inline void append_visible(std::string& out, std::string_view text) {
+  append_visible(out, text, [](std::string_view) { return std::size_t{0}; });
+}
+
+// The same where a tab stays a tab: what stands at the end of a line.
+inline void append_visible_line(std::string& out, std::string_view text) {
+  append_visible(out, text, [&out](std::string_view rest) -> std::size_t {
+    if (rest[0] != '\t') return 0;
+    out += '\t';
+    return 1;
+  });
+}
+
 }  // namespace weir::base

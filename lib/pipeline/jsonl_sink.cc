@@ -24,21 +24,17 @@ constexpr std::size_t kKeep = 1 << 20;     // of the buffer's memory after a ver
 // escaped.
 std::string for_terminal(std::string_view text) {
   std::string out;
-  while (true) {
-    const std::size_t shown = base::visible_prefix(text);
-    out += text.substr(0, shown);
-    text.remove_prefix(shown);
-    if (text.empty()) return out;
-    if (text[0] == '\n') {
+  base::append_visible(out, text, [&out](std::string_view rest) -> std::size_t {
+    if (rest[0] == '\n') {
       out += '\n';
-      text.remove_prefix(1);
-    } else if (static_cast<unsigned char>(text[0]) < 0x80) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
+    } else if (static_cast<unsigned char>(rest[0]) < 0x80) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(rest[0]));
     } else {
-      text.remove_prefix(base::append_escape(out, text));
+      return 0;
     }
-  }
+    return 1;
+  });
+  return out;
 }
 
 class JsonlSink : public Stage {

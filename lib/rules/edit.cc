@@ -85,13 +85,7 @@ std::string audit_comment(const Author& author) {
   std::string out = fmt::format("{}{}", kAudit, record::to_rfc3339(author.now - author.now % base::kSecond));
   if (author.user.empty()) return out;
   out += " by ";
-  std::string_view user = std::string_view(author.user).substr(0, kMostUser);
-  while (!user.empty()) {
-    const std::size_t plain = base::visible_prefix(user);
-    out += user.substr(0, plain);
-    user.remove_prefix(plain);
-    if (!user.empty()) user.remove_prefix(base::append_escape(out, user));
-  }
+  base::append_visible(out, std::string_view(author.user).substr(0, kMostUser));
   return out;
 }
 

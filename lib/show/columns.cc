@@ -112,18 +112,12 @@ std::string_view without_colors(std::string_view text, std::string& scratch) {
 
 std::string visible(std::string_view text) {
   std::string out;
-  while (true) {
-    const std::size_t shown = base::visible_prefix(text);
-    out += text.substr(0, shown);
-    text.remove_prefix(shown);
-    if (text.empty()) return out;
-    if (text[0] == '\t') {
-      out += "  ";
-      text.remove_prefix(1);
-    } else {
-      text.remove_prefix(base::append_escape(out, text));
-    }
-  }
+  base::append_visible(out, text, [&out](std::string_view rest) -> std::size_t {
+    if (rest[0] != '\t') return 0;
+    out += "  ";
+    return 1;
+  });
+  return out;
 }
 
 }  // namespace weir::show

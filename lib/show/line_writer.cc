@@ -56,19 +56,12 @@ void LineWriter::end() {
 
 void LineWriter::put(std::string_view text, Style style) {
   visible_.clear();
-  while (!text.empty()) {
-    const std::size_t shown = base::visible_prefix(text);
-    visible_ += text.substr(0, shown);
-    text.remove_prefix(shown);
-    if (text.empty()) break;
-    if (text[0] == '\t') {
-      const std::size_t at = column_ + columns_of(visible_) - std::min(column_, indent_);
-      visible_.append(kTab - at % kTab, ' ');
-      text.remove_prefix(1);
-    } else {
-      text.remove_prefix(base::append_escape(visible_, text));
-    }
-  }
+  base::append_visible(visible_, text, [this](std::string_view rest) -> std::size_t {
+    if (rest[0] != '\t') return 0;
+    const std::size_t at = column_ + columns_of(visible_) - std::min(column_, indent_);
+    visible_.append(kTab - at % kTab, ' ');
+    return 1;
+  });
   put_visible(visible_, style);
 }
 

@@ -1,5 +1,6 @@
 #include "show/text_format.h"
 
+#include "base/visible.h"
 #include "names/level.h"
 #include "record/context_mark.h"
 #include "record/timestamp.h"
@@ -120,7 +121,7 @@ TextFormat::Shown& TextFormat::shown(const LabelSet* set) {
   }
   const bool with_namespace = !shared_.contains("namespace") && !set->get("pod").empty();
   const std::string who = source_of(*set, with_namespace);
-  entry.who = options_.terminal ? visible(who) : who;
+  entry.who = visible(who);
   entry.style = kStyles[std::hash<std::string_view>()(who) % kStyles.size()];
   const std::size_t width = options_.canvas.width;
   if (width > 0) entry.who = cut_middle(entry.who, width / 2, cut_mark(options_.canvas));
@@ -179,15 +180,15 @@ std::string_view TextFormat::notes(const Record& record) {
 void TextFormat::append_plain(std::string& out, Batch& batch, Record& record) {
   (out += time_text(record.timestamp)) += ' ';
   if (record.sample) {
-    out += sample_value(record);
-    if (const std::string labels = selector_of(*record.labels); !labels.empty()) (out += ' ') += labels;
+    base::append_visible(out, sample_value(record));
+    if (const std::string labels = selector_of(*record.labels); !labels.empty()) base::append_visible(out += ' ', labels);
     out += '\n';
     return;
   }
   if (const Shown& who = shown(record.labels); !who.who.empty()) (out += who.who) += ' ';
-  out += batch.line(record);
-  out += notes(record);
-  if (const std::string why = rejection(record); !why.empty()) out += fmt::format(" [{}]", why);
+  base::append_visible_line(out, batch.line(record));
+  base::append_visible(out, notes(record));
+  if (const std::string why = rejection(record); !why.empty()) base::append_visible(out, fmt::format(" [{}]", why));
   out += '\n';
 }
 

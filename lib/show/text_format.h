@@ -4,6 +4,9 @@
 // record differs in one of them, every line shows that label from then on. So the header stays true for what a line does not
 // show.
 //
+// Into a pipe a record is one line: what base/visible.h would not show, such as a line break, is an escape. A tab in the log line
+// stays.
+//
 // On a screen (a terminal that people look at), lines are wrapped under themselves. They show the time of day, and a line of its
 // own says the day, with the time zone and the header, whenever the day changes.
 #pragma once
@@ -26,7 +29,7 @@ namespace weir::show {
 class TextFormat {
  public:
   struct Options {
-    bool terminal = false;  // escape, indent and align
+    bool terminal = false;  // indent and align
     bool screen = false;    // and the day in a line of its own
     bool wrap = true;       // the lines of records at the width of the canvas
     Canvas canvas = {};

@@ -61,19 +61,11 @@ void RawWriter::add(std::string& out, record::Batch& batch, record::Record& reco
   if (record.sample && record.extra != nullptr && record.extra->value.size() >= 2) {
     line = record.extra->value.substr(1, record.extra->value.size() - 2);
   }
-  while (terminal_) {
-    const std::size_t shown = base::visible_prefix(line);
-    out += line.substr(0, shown);
-    line.remove_prefix(shown);
-    if (line.empty()) break;
-    if (line[0] == '\t') {
-      out += '\t';
-      line.remove_prefix(1);
-    } else {
-      line.remove_prefix(base::append_escape(out, line));
-    }
+  if (terminal_) {
+    base::append_visible_line(out, line);
+  } else {
+    out += line;
   }
-  if (!terminal_) out += line;
   out += '\n';
 }
 

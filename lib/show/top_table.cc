@@ -40,12 +40,7 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 
 std::string shown(std::string_view name) {
   std::string text;
-  while (!name.empty()) {
-    const std::size_t whole = base::visible_prefix(name);
-    text += name.substr(0, whole);
-    name.remove_prefix(whole);
-    if (!name.empty()) name.remove_prefix(base::append_escape(text, name));
-  }
+  base::append_visible(text, name);
   return text;
 }
 

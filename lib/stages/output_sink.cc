@@ -69,8 +69,14 @@ Size size_of(int fd) {
 class TextSink : public pipeline::Stage {
  public:
   // `screen`: `fd` is a terminal.
-  TextSink(int fd, bool screen, std::unique_ptr<show::Writer> writer, const Context& context)
-      : fd_(fd), screen_(screen), output_(fd, context), count_(context), writer_(std::move(writer)), context_(context) {}
+  TextSink(const OutputOptions& options, bool screen, std::unique_ptr<show::Writer> writer, const Context& context)
+      : fd_(options.fd),
+        screen_(screen),
+        says_header_(options.header),
+        output_(options.fd, context),
+        count_(context),
+        writer_(std::move(writer)),
+        context_(context) {}
 
   [[nodiscard]] std::string_view name() const override { return "output"; }
   [[nodiscard]] Counters counters() const override { return count_.counters(); }
@@ -106,7 +112,8 @@ class TextSink : public pipeline::Stage {
   Result<Flow> put(Batch& batch) {
     if (screen_) writer_->resize(size_of(fd_).columns);
     writer_->begin(batch);
-    if (const std::string header = writer_->header(); !header.empty()) context_.diagnostics->say("all of " + header);
+    if (const std::string header = writer_->header(); says_header_ && !header.empty())
+      context_.diagnostics->say("all of " + header);
     for (Record& record : batch.records) {
       if (record.is_marker()) continue;
       count_.take(record);
@@ -143,7 +150,7 @@ class TextSink : public pipeline::Stage {
   }
 
   const int fd_;
-  const bool screen_;
+  const bool screen_, says_header_;
   pipeline::Output output_;
   pipeline::OutputCount count_;
   const std::unique_ptr<show::Writer> writer_;
@@ -183,7 +190,7 @@ std::unique_ptr<pipeline::Stage> make_output_sink(const OutputOptions& options, 
   Format format = options.format;
   if (format == Format::automatic) format = screen ? Format::text : Format::jsonl;
   if (format == Format::jsonl) return pipeline::make_jsonl_sink({.fd = options.fd}, context);
-  return std::make_unique<TextSink>(options.fd, screen, make_writer(format, options, screen, context), context);
+  return std::make_unique<TextSink>(options, screen, make_writer(format, options, screen, context), context);
 }
 
 }  // namespace weir::stages

@@ -1,8 +1,8 @@
 // The end of a chain without a sink: writes records to standard output, for people or for programs. JSON lines are written by
 // pipeline::make_jsonl_sink, everything else by one of the writers of lib/show.
 //
-// Into a pipe nothing is wrapped, cut, coloured or escaped, unless `color` is `always`: then what could drive the terminal behind
-// the pipe is escaped, except in raw bytes. When the reader is gone, the sink returns Flow::done.
+// Into a pipe nothing is wrapped, cut or coloured, unless `color` is `always`. Text and tables have one line for each record, with
+// escapes (base/visible.h); raw bytes, JSON lines and CSV come as they are. When the reader is gone, the sink returns Flow::done.
 #pragma once
 
 #include "pipeline/stage.h"
@@ -32,6 +32,7 @@ struct OutputOptions {
   int fd = 1;
   bool wrap = true;        // long lines on a terminal
   bool histogram = false;  // above text on a terminal
+  bool header = true;      // of text: labels that all records share, in a message; a terminal shows them beside the day
   bool ends = false;       // all records belong to one answer, so what needs many of them may wait for them
   std::string zone = {};   // the time zone that was asked for, as TZ takes it; "" for none. The sink shows the process's own
 };

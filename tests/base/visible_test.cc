@@ -50,5 +50,32 @@ TEST(Visible, NoTextOfOthersBeginsALineOfDiagnostics) {
             "weir push: cannot open 'x\\ny'\nweir push: first\nweir push: second\n");
 }
 
+TEST(Visible, EightBytesAtOnceAsOneByOne) {
+  for (int at = 0; at < 20; ++at) {
+    for (const char c : {'\x1f', '\x7f', '\n', '\x80', '\0'}) {
+      std::string text(20, 'a');
+      text[static_cast<std::size_t>(at)] = c;
+      EXPECT_EQ(visible_prefix(text), static_cast<std::size_t>(at)) << int{c};
+    }
+  }
+  EXPECT_EQ(visible_prefix(" ~ ~ ~ ~~~~~~~~~  "), 19U);
+}
+
+TEST(Visible, AppendVisible) {
+  std::string out;
+  append_visible(out, "a\tb\nc\x1b");
+  EXPECT_EQ(out, "a\\tb\\nc\\x1b");
+  out.clear();
+  append_visible_line(out, "\ta\tb\nc");
+  EXPECT_EQ(out, "\ta\tb\\nc");
+  out.clear();
+  append_visible(out, "a\nb\rc", [&out](std::string_view rest) -> std::size_t {
+    if (rest[0] != '\n') return 0;
+    out += "; ";
+    return 1;
+  });
+  EXPECT_EQ(out, "a; b\\rc");
+}
+
 }  // namespace
 }  // namespace weir::base

@@ -171,7 +171,8 @@ class Terminal(unittest.TestCase):
         text = piped("-o text").decode()
         self.assertNotIn("\x1b", text)
         for record in wanted:
-            self.assertIn(f" {record['labels']['pod']}/{record['labels']['container']} {record['line']}", text)
+            one_line = record["line"].replace("\n", "\\n")
+            self.assertIn(f" {record['labels']['pod']}/{record['labels']['container']} {one_line}", text)
             self.assertIn(record["timestamp"][11:19], text)
         for form in ("csv", "table"):
             self.assertNotIn("\x1b", piped(f"-o {form}").decode())

@@ -126,6 +126,9 @@ TEST_F(OutputSinkTest, TextSaysWhoAndWhatDiffers) {
             "2026-05-01 12:00:00.001 cart-1/app one node=a\n"
             "2026-05-01 12:00:01.000 web-1/nginx two node=b\n");
   EXPECT_EQ(diagnostics.said, (std::vector<std::string>{"all of {namespace=\"shop\"}"}));
+  diagnostics.said.clear();
+  into_pipe({.format = Format::text, .header = false}, {kCart + "\n" + kWeb});
+  EXPECT_EQ(diagnostics.said, std::vector<std::string>());
 }
 
 TEST_F(OutputSinkTest, Text) {
@@ -154,7 +157,12 @@ TEST_F(OutputSinkTest, Text) {
         "\n" + record(R"("line":"y","labels":{"pod":"q","container":"d","service_name":"d","stream":"stderr","filename":"/g"})"),
     "p/c x\nq/d y stream=stderr\n");
   // Into a pipe nothing is escaped or cut.
-  f(record(R"("line":"a\u001b[31mb\tc\nd")"), "a\x1b[31mb\tc\nd\n");
+  f(record(R"("line":"a\u001b[31mb\tc\nd")"), "a\\x1b[31mb\tc\\nd\n");
+  f(record(R"("line":"x","labels":{"app":"a\nb","filename":"/l\u0007"})"), "/l\\x07 x\n");
+  f(record(R"("line":"x","labels":{"a":"1"})") + "\n" + record(R"("line":"y","labels":{"a":"2\n\u001b[1m"})"),
+    "x a=1\ny a=\"2\\n\\x1b[1m\"\n");
+  f(record(R"("line":"x","metadata":{"weir_error":"a\tb\nc"})"), "x weir_error=\"a\\tb\\nc\"\n");
+  f(record(R"("value":"1","labels":{"a":"b\u202ec"})"), "1 {a=\"b\\u202ec\"}\n");
   f(record(R"("line":")" + std::string(5000, 'x') + "\""), std::string(5000, 'x') + "\n");
   f(record(R"("line":"x","held":true)"), "x [held]\n");
   f(record(R"("line":"x","metadata":{"trace_id":"t","weir_gap_bytes":"17"})"), "x weir_gap_bytes=17\n");
@@ -377,7 +385,7 @@ TEST_F(OutputSinkTest, TextThatIsColouredForATerminalBehindThePipeCannotDriveIt)
   const std::string hostile = R"({"timestamp":"2026-05-01T10:00:00Z","line":"a\u001b]0;title\u0007\nb","labels":{}})";
   EXPECT_EQ(into_pipe({.format = Format::text, .color = Color::always}, {hostile}),
             "\x1b[2m2026-05-01 12:00:00.000\x1b[0m a\\x1b]0;title\\x07\n    b\n");
-  EXPECT_EQ(into_pipe({.format = Format::text}, {hostile}), "2026-05-01 12:00:00.000 a\x1b]0;title\x07\nb\n");
+  EXPECT_EQ(into_pipe({.format = Format::text}, {hostile}), "2026-05-01 12:00:00.000 a\\x1b]0;title\\x07\\nb\n");
   EXPECT_EQ(into_pipe({.format = Format::raw, .color = Color::always}, {hostile}), "a\x1b]0;title\x07\nb\n");
 }
 
