@@ -30,6 +30,9 @@ Loaded open_library() {
   // libcurl brings GnuTLS for protocols that weir never uses. GnuTLS (and PKCS #11 modules) would initialise itself when it is
   // loaded. The build of libcurl that uses GnuTLS for TLS initialises it by itself.
   ::setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0);
+  // What starting has touched of the program, what loading touches and what initialising touches are each megabytes: together they
+  // would be the most memory that a small command ever has.
+  base::forget_code_of_loading();
   std::string cause;
   // The build against GnuTLS has the same interface, and it may be the only one that is installed.
   for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
@@ -41,6 +44,7 @@ Loaded open_library() {
     loaded.state = absent(cause);
     return loaded;
   }
+  base::forget_code_of_loading();
   std::string missing;
   const auto find = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
