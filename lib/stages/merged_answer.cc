@@ -1,7 +1,9 @@
 #include "stages/merged_answer.h"
 
 #include "logql/log_query.h"
+#include "logql/printer.h"
 #include "loki/query_pager.h"
+#include "names/level.h"
 #include "names/service_name.h"
 #include "record/json.h"
 #include "scan/spool_scan.h"
@@ -13,9 +15,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 namespace weir::stages {
 namespace {
@@ -37,14 +41,23 @@ using What = QuerySpec::What;
 constexpr std::size_t kAtOnce = 1000;              // records of a batch
 constexpr std::size_t kAtOnceBytes = 256U << 10U;  // of a batch
 
-// Two records of one time are the same when these are.
-std::string identity(const Record& record, std::string_view line) {
+bool is_own(const Label& label) { return label.name != names::kDetectedLevel; }
+
+// Two records of one time are the same when these are. Loki finds the level by the line.
+std::string identity(const Record& record, std::string_view line, bool with_metadata) {
   std::string key;
-  for (const Label& label : record.labels->labels()) {
-    if (label.name == names::kServiceName) continue;
+  const auto add = [&key](const Label& label) {
     ((key += label.name) += '\0') += label.value;
     key += '\0';
+  };
+  for (const Label& label : record.labels->labels()) {
+    if (label.name != names::kServiceName) add(label);
   }
+  key += '\n';
+  std::vector<Label> metadata;
+  if (with_metadata) std::ranges::copy_if(record.metadata, std::back_inserter(metadata), &is_own);
+  std::ranges::sort(metadata, {}, &Label::name);
+  for (const Label& label : metadata) add(label);
   key += '\n';
   return key += line;
 }
@@ -90,8 +103,15 @@ Result<std::unique_ptr<scan::SpoolScan>> open_scan(const QuerySpec& spec, const 
 
 class MergedAnswer : public AnswerSource {
  public:
-  MergedAnswer(QuerySpec spec, const Context& context, logql::LogQuery query, std::unique_ptr<scan::SpoolScan> scan)
-      : AnswerSource(std::move(spec), context), query_(std::move(query)), scan_(std::move(scan)) {}
+  // `query` is what is shown; `asked` is what Loki and the spool are asked for and what is compared: the query itself, or its
+  // stages before the first one that rewrites records, behind which different records may look alike.
+  MergedAnswer(QuerySpec spec, const Context& context, logql::LogQuery query, logql::LogQuery asked, bool rewrites,
+               std::unique_ptr<scan::SpoolScan> scan)
+      : AnswerSource(std::move(spec), context),
+        query_(std::move(query)),
+        asked_(std::move(asked)),
+        rewrites_(rewrites),
+        scan_(std::move(scan)) {}
 
   Result<void> open() {
     auto config = spec_.loki;
@@ -132,7 +152,8 @@ class MergedAnswer : public AnswerSource {
     }
     loki::QueryPager::Options pages;
     if (spec_.page > 0) pages.max_page = spec_.page;
-    loki::QueryPager pager(*client_, spec_.logql, window, loki::Direction::forward, pages);
+    loki::QueryPager pager(*client_, rewrites_ ? logql::print(asked_.expr()) : spec_.logql, window, loki::Direction::forward,
+                           pages);
     pager_ = &pager;
     scan_->keep_as_stored();
     scan_->watch([&](const scan::SpoolScan::Work& work) {
@@ -183,15 +204,20 @@ class MergedAnswer : public AnswerSource {
     if (!record.tenant.empty() && record.tenant != spec_.loki.tenant) return {};
     pushed_.apply(record, batch);
     logql::LogQuery::Entry entry;
-    if (!query_.selects(*record.labels) || !query_.run(record, batch, entry)) return {};
+    if (!asked_.selects(*record.labels) || !asked_.run(record, batch, entry)) return {};
     if (!at_time_.records.empty() && at_time_.records.front().timestamp != record.timestamp) {
       if (auto left = leave_time(); !left) return left;
     }
-    append_shown(record, entry, at_time_);
+    if (rewrites_) {
+      at_time_.add_copy(record);
+    } else {
+      append_shown(record, entry, at_time_);
+    }
     return {};
   }
 
-  // Emits Loki's entries up to the time of at_time_, and of at_time_ what is not among them.
+  // Emits Loki's entries up to the time of at_time_, and of at_time_ what is not among them. What was pushed to a Loki that takes
+  // no metadata is the same without.
   Result<void> leave_time() {
     if (at_time_.records.empty()) return {};
     const Timestamp time = at_time_.records.front().timestamp;
@@ -201,16 +227,23 @@ class MergedAnswer : public AnswerSource {
       auto next = peek();
       if (!next) return std::move(next).error();
       if (*next == nullptr || (*next)->timestamp != time) break;
-      ++there[identity(**next, page_.line(**next))];
-      if (auto done = pass(**next); !done || !wanted_) return done;
+      ++there[identity(**next, page_.line(**next), true)];
+      if (auto done = pass(**next, page_); !done || !wanted_) return done;
       ++next_;
     }
+    const auto is_there = [&](Record& record, bool with_metadata) {
+      const auto found = there.find(identity(record, at_time_.line(record), with_metadata));
+      if (found == there.end() || found->second == 0) return false;
+      --found->second;
+      return true;
+    };
+    std::vector<Record*> lacking;
     for (Record& record : at_time_.records) {
-      if (const auto found = there.find(identity(record, at_time_.line(record))); found != there.end() && found->second > 0) {
-        --found->second;
-        continue;
-      }
-      if (auto done = pass(record); !done || !wanted_) return done;
+      if (!is_there(record, true)) lacking.push_back(&record);
+    }
+    for (Record* record : lacking) {
+      if (is_there(*record, false)) continue;
+      if (auto done = pass(*record, at_time_); !done || !wanted_) return done;
     }
     at_time_.clear();
     at_time_.records.clear();
@@ -223,7 +256,7 @@ class MergedAnswer : public AnswerSource {
       auto next = peek();
       if (!next) return std::move(next).error();
       if (*next == nullptr || (*next)->timestamp >= time) return {};
-      if (auto done = pass(**next); !done || !wanted_) return done;
+      if (auto done = pass(**next, page_); !done || !wanted_) return done;
       ++next_;
     }
   }
@@ -243,8 +276,16 @@ class MergedAnswer : public AnswerSource {
     return &page_.records[next_];
   }
 
-  Result<void> pass(const Record& record) {
-    ready_.add_copy(record);
+  // A record of `batch` that is to be shown, if the stages that rewrite records pass it.
+  Result<void> pass(Record& record, Batch& batch) {
+    if (rewrites_) {
+      record.extra = nullptr;  // what Loki's parsers found is found again
+      logql::LogQuery::Entry entry;
+      if (!query_.run(record, batch, entry)) return {};
+      append_shown(record, entry, ready_);
+    } else {
+      ready_.add_copy(record);
+    }
     return ready_.records.size() < kAtOnce && ready_.bytes() < kAtOnceBytes ? Result<void>() : send();
   }
 
@@ -331,7 +372,8 @@ class MergedAnswer : public AnswerSource {
     return emit_lines(*out_, lines);
   }
 
-  logql::LogQuery query_;
+  logql::LogQuery query_, asked_;
+  const bool rewrites_;
   std::unique_ptr<scan::SpoolScan> scan_;
   std::unique_ptr<loki::QueryClient> client_;
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
@@ -350,14 +392,10 @@ class MergedAnswer : public AnswerSource {
   bool dropped_ = false;
 };
 
-// Different records may look alike behind such stages.
-bool rewrites_records(const logql::LogExpr& expr) {
-  return std::any_of(expr.stages.begin(), expr.stages.end(), [](const logql::StageExpr& stage) {
-    return std::holds_alternative<logql::LineFormatExpr>(stage.node) ||
-           std::holds_alternative<logql::LabelFormatExpr>(stage.node) ||
-           std::holds_alternative<logql::DecolorizeExpr>(stage.node) || std::holds_alternative<logql::UnpackExpr>(stage.node) ||
-           std::holds_alternative<logql::LabelSelectionExpr>(stage.node);
-  });
+bool rewrites_records(const logql::StageExpr& stage) {
+  return std::holds_alternative<logql::LineFormatExpr>(stage.node) || std::holds_alternative<logql::LabelFormatExpr>(stage.node) ||
+         std::holds_alternative<logql::DecolorizeExpr>(stage.node) || std::holds_alternative<logql::UnpackExpr>(stage.node) ||
+         std::holds_alternative<logql::LabelSelectionExpr>(stage.node);
 }
 
 }  // namespace
@@ -366,14 +404,15 @@ Result<std::unique_ptr<pipeline::Source>> make_merged_answer(const QuerySpec& sp
   if (auto good = check_for_loki(spec); !good) return std::move(good).error();
   auto query = logql::LogQuery::compile(spec.logql, {.selector_optional = true});
   if (!query) return std::move(query).error();
-  if (rewrites_records(query->expr())) {
-    return fail(Code::config,
-                "cannot compare the records of Loki with those of a spool when the query changes their lines or labels")
-        .with_hint("leave out line_format, label_format, decolorize, unpack, drop and keep, or ask one of the two");
-  }
+  logql::LogExpr head = query->expr();
+  const auto first = std::ranges::find_if(head.stages, &rewrites_records);
+  const bool rewrites = first != head.stages.end();
+  head.stages.erase(first, head.stages.end());
+  auto asked = logql::LogQuery::compile(std::move(head), {});
+  if (!asked) return std::move(asked).error();
   auto scan = open_scan(spec, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
-  auto answer = std::make_unique<MergedAnswer>(spec, context, std::move(*query), std::move(*scan));
+  auto answer = std::make_unique<MergedAnswer>(spec, context, std::move(*query), std::move(*asked), rewrites, std::move(*scan));
   if (auto opened = answer->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<pipeline::Source>(std::move(answer));
 }

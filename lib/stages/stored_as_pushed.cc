@@ -2,8 +2,12 @@
 
 #include "base/utf8.h"
 #include "loki/push_encoder.h"
+#include "names/label_name.h"
 #include "names/level.h"
 #include "names/service_name.h"
+
+#include <algorithm>
+#include <string>
 
 namespace weir::stages {
 
@@ -39,13 +43,43 @@ void StoredAsPushed::apply(Record& record, Batch& batch) {
   const std::string_view line = batch.line(record);
   std::size_t replaced = 0;
   const std::string valid = base::replace_invalid_utf8(line, replaced);
-  if (replaced > 0) record.line = record::Text::bytes(batch.copy(valid));
+  if (replaced > 0) {
+    record.line = record::Text::bytes(batch.copy(valid));
+    record::set_metadata(batch, record, "weir_invalid_utf8", std::to_string(replaced));
+  }
+  repair_metadata(record, batch);
   if (record::find(record.metadata, names::kDetectedLevel).empty()) {
     if (level.empty()) level = names::level_of_metadata(record.metadata);
     if (level.empty()) level = names::level_of_line(batch.line(record));
     record::set_metadata(batch, record, names::kDetectedLevel, level.empty() ? "unknown" : level);
   }
+  const auto sorted = batch.allocate_labels(record.metadata.size());
+  std::ranges::copy(record.metadata, sorted.begin());
+  std::ranges::sort(sorted, {}, &Label::name);
+  record.metadata = sorted;
   record.touch();
+}
+
+// Loki has no U+FFFD in values of metadata: it puts a space there.
+void StoredAsPushed::repair_metadata(Record& record, Batch& batch) {
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+  const auto is_fine = [&](const Label& label) {
+    return !label.value.empty() && names::is_metadata_name(label.name) && base::is_utf8(label.value) &&
+           label.value.find(kReplacement) == std::string_view::npos;
+  };
+  if (std::ranges::all_of(record.metadata, is_fine)) return;
+  std::vector<Label> kept;
+  for (const Label& label : record.metadata) {
+    if (label.value.empty()) continue;
+    std::size_t replaced = 0;
+    std::string value = base::replace_invalid_utf8(label.value, replaced);
+    for (std::size_t at = 0; (at = value.find(kReplacement, at)) != std::string::npos;) value.replace(at, kReplacement.size(), " ");
+    kept.push_back(
+        {names::is_metadata_name(label.name) ? label.name : batch.copy(names::metadata_name(label.name)), batch.copy(value)});
+  }
+  const auto metadata = batch.allocate_labels(kept.size());
+  std::ranges::copy(kept, metadata.begin());
+  record.metadata = metadata;
 }
 
 }  // namespace weir::stages

@@ -93,6 +93,35 @@ TEST_F(MergedTest, StreamsApart) {
   EXPECT_EQ(lines().size(), 2U) << "a Loki without service_name has the same stream";
 }
 
+TEST_F(MergedTest, RecordsThatDifferOnlyInMetadataAreDifferent) {
+  const std::map<std::string, std::string> full = {{"app", "x"}, {"service_name", "x"}};
+  loki.entries.push_back({full, 10, "same", {{"detected_level", "unknown"}, {"span_id", "1"}}});
+  for (const char* span : {"1", "2", "2"}) stored.push_back({{{"app", "x"}}, 10, "same", {{"span.id", span}}});
+  stored.push_back({{{"app", "x"}}, 10, "same"});
+  EXPECT_EQ(lines().size(), 4U);
+}
+
+TEST_F(MergedTest, ALokiThatTakesNoMetadataHasTheSameRecords) {
+  const std::map<std::string, std::string> full = {{"app", "x"}, {"service_name", "x"}};
+  loki.entries.push_back({full, 10, "same"});
+  stored = {{{{"app", "x"}}, 10, "same", {{"a", "1"}}}, {{{"app", "x"}}, 10, "same", {{"a", "2"}}}};
+  EXPECT_EQ(lines().size(), 2U);
+}
+
+TEST_F(MergedTest, RecordsAreComparedBeforeTheQueryRewritesThem) {
+  add(10, "a1", true, true);
+  add(10, "a2", true, false);
+  add(10, "a3", false, true);
+  add(20, "b1", false, true);
+  add(20, "c1", false, true);
+  spec.logql = R"({} | drop service_name | line_format "{{ __line__ | trunc 1 }}" != "c")";
+  EXPECT_EQ(texts(), (Lines{"a", "a", "a", "b"}));
+  EXPECT_EQ(loki.last_parameters()["query"], "{}");
+  spec.logql = R"({} |= "1" | label_format app="{{ .app }}y" | app="xy")";
+  EXPECT_EQ(texts(), (Lines{"a1", "b1", "c1"}));
+  EXPECT_EQ(loki.last_parameters()["query"], R"({} |= "1")");
+}
+
 TEST_F(MergedTest, TheLimitTakesTheNewestOfBoth) {
   for (int i = 0; i < 50; ++i) add(10 + i, std::to_string(i), i % 3 != 0, i % 2 == 0 || i % 3 == 0);
   for (const std::uint64_t limit : {1, 7, 49, 50, 60}) {

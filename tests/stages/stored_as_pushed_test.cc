@@ -41,7 +41,13 @@ TEST(StoredAsPushed, WhatPushChanges) {
                    "b",
                    {{"detected_level", "info"}}),
             "\"line\":\"a\xef\xbf\xbd"
-            "b\",\"labels\":{\"service_name\":\"s\"},\"metadata\":{\"detected_level\":\"info\"}");
+            "b\",\"labels\":{\"service_name\":\"s\"},\"metadata\":{\"detected_level\":\"info\",\"weir_invalid_utf8\":\"1\"}");
+}
+
+TEST(StoredAsPushed, MetadataAsLokiHasIt) {
+  EXPECT_EQ(pushed({{"service_name", "s"}}, "x", {{"trace.id", "a\xff"}, {"empty", ""}, {"9", "z"}, {"a", "b"}}),
+            R"("line":"x","labels":{"service_name":"s"},)"
+            R"("metadata":{"a":"b","detected_level":"unknown","key_9":"z","trace_id":"a "})");
 }
 
 }  // namespace
