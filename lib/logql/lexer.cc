@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "gotext/quantity.h"
 #include "gotext/unicode.h"
+#include "logql/function_names.h"
 #include "logql/lexer_number.h"
 #include "names/label_name.h"
 
@@ -27,37 +28,6 @@ struct Word {
 static_assert(names::kKeywords.size() ==
               static_cast<std::size_t>(TokenKind::keyword_of) - static_cast<std::size_t>(TokenKind::keyword_by) + 1);
 static_assert(names::kKeywords.front() == "by" && names::kKeywords.back() == "of");
-
-// Names that are functions only when called.
-constexpr std::array<std::string_view, 29> kFunctions = {"rate",
-                                                         "rate_counter",
-                                                         "count_over_time",
-                                                         "bytes_rate",
-                                                         "bytes_over_time",
-                                                         "avg_over_time",
-                                                         "sum_over_time",
-                                                         "min_over_time",
-                                                         "max_over_time",
-                                                         "stdvar_over_time",
-                                                         "stddev_over_time",
-                                                         "quantile_over_time",
-                                                         "first_over_time",
-                                                         "last_over_time",
-                                                         "absent_over_time",
-                                                         "vector",
-                                                         "sum",
-                                                         "avg",
-                                                         "count",
-                                                         "max",
-                                                         "min",
-                                                         "stddev",
-                                                         "stdvar",
-                                                         "topk",
-                                                         "bottomk",
-                                                         "sort",
-                                                         "sort_desc",
-                                                         "approx_topk",
-                                                         "label_replace"};
 
 // Two characters before one.
 constexpr std::array<Word, 10> kPairs = {{{"|=", TokenKind::contains},
@@ -264,9 +234,7 @@ class Lexer {
     if (token.kind == TokenKind::identifier && called(end)) {
       if (folded == "ip") token.kind = TokenKind::ip;
       if (folded == "bytes" || folded == "duration" || folded == "duration_seconds") token.kind = TokenKind::conversion;
-      for (const std::string_view function : kFunctions) {
-        if (function == folded) token.kind = TokenKind::function;
-      }
+      if (is_range_function(folded) || is_metric_function(folded) || folded == kVectorFunction) token.kind = TokenKind::function;
       if (token.kind != TokenKind::identifier) token.text = folded;
     }
     advance_to(end);

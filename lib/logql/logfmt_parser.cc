@@ -6,26 +6,64 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace weir::logql {
 namespace {
 
-bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 bool is_letter_byte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
-// The key that an expression names: bare or in quotes.
+constexpr std::string_view kNoKey = "\"";
+
+// The words of an expression, as Loki reads them: a name, or what stands behind a quote up to the next quote, `]` or the end.
+// Source: Loki 3.7, pkg/logql/log/logfmt.
+class ExpressionWords {
+ public:
+  enum class Kind : std::uint8_t { key, string, end, wrong };
+  explicit ExpressionWords(std::string_view text) : rest_(text.substr(0, text.find('\0'))) {}
+
+  Kind next(std::string_view& word) {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\n"), rest_.size()));
+    if (rest_.empty()) return Kind::end;
+    if (rest_.front() == '"') {
+      rest_.remove_prefix(1);
+      word = rest_.substr(0, rest_.find_first_of("\"]"));
+      rest_.remove_prefix(std::min(word.size() + 1, rest_.size()));
+      return Kind::string;
+    }
+    std::size_t end = 0;
+    while (end < rest_.size() && (is_letter_byte(rest_[end]) || (end > 0 && rest_[end] >= '0' && rest_[end] <= '9'))) ++end;
+    word = rest_.substr(0, end > 0 ? end : std::max<std::size_t>(base::utf8_length(rest_), 1));
+    rest_.remove_prefix(word.size());
+    return end > 0 ? Kind::key : Kind::wrong;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+// The key that an expression names: the first word. Quoted words may follow it; Loki then looks for a key that no line has.
 base::Result<std::string> parse_expression(std::string_view text) {
+  using Kind = ExpressionWords::Kind;
   auto refuse = [&](std::string_view why) { return base::fail(base::Code::parse, "cannot parse expression [{}]: {}", text, why); };
-  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  std::string_view rest = text.substr(begin);
-  while (!rest.empty() && is_blank(rest.back())) rest.remove_suffix(1);
-  if (rest.size() >= 2 && rest.front() == '"' && rest.back() == '"') return std::string(rest.substr(1, rest.size() - 2));
-  std::size_t end = 0;
-  while (end < rest.size() && (is_letter_byte(rest[end]) || (end > 0 && rest[end] >= '0' && rest[end] <= '9'))) ++end;
-  if (end == 0) return refuse("syntax error: unexpected $end, expecting STRING or KEY");
-  if (end == rest.size()) return std::string(rest);
-  if (is_blank(rest[end])) return refuse("syntax error: unexpected KEY");
-  return refuse(fmt::format("unexpected char {}", rest.substr(end, std::max<std::size_t>(base::utf8_length(rest.substr(end)), 1))));
+  ExpressionWords words(text);
+  std::string_view word;
+  const Kind first = words.next(word);
+  if (first != Kind::key && first != Kind::string) return refuse("syntax error: unexpected $end, expecting STRING or KEY");
+  std::string key(word);
+  while (true) {
+    switch (words.next(word)) {
+      case Kind::end:
+        return key;
+      case Kind::string:
+        key = kNoKey;
+        break;
+      case Kind::key:
+        return refuse("syntax error: unexpected KEY");
+      case Kind::wrong:
+        return refuse(fmt::format("unexpected char {}", word));
+    }
+  }
 }
 
 }  // namespace

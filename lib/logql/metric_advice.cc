@@ -1,6 +1,7 @@
 #include "logql/metric_advice.h"
 
 #include "base/suggestion.h"
+#include "logql/function_names.h"
 #include "logql/query_words.h"
 
 #include <algorithm>
@@ -46,34 +47,12 @@ constexpr std::array<Meant, 24> kOfPromQl = {{
     {"limitk", "use topk"},
 }};
 
-constexpr std::array<std::string_view, 15> kRangeFunctions = {"rate",
-                                                              "rate_counter",
-                                                              "count_over_time",
-                                                              "bytes_rate",
-                                                              "bytes_over_time",
-                                                              "avg_over_time",
-                                                              "sum_over_time",
-                                                              "min_over_time",
-                                                              "max_over_time",
-                                                              "stdvar_over_time",
-                                                              "stddev_over_time",
-                                                              "quantile_over_time",
-                                                              "first_over_time",
-                                                              "last_over_time",
-                                                              "absent_over_time"};
-constexpr std::array<std::string_view, 13> kVectorFunctions = {"sum",       "avg",         "count",        "max",     "min",
-                                                               "stddev",    "stdvar",      "topk",         "bottomk", "sort",
-                                                               "sort_desc", "approx_topk", "label_replace"};
-
-bool is_range_function(std::string_view name) { return std::ranges::find(kRangeFunctions, name) != kRangeFunctions.end(); }
-bool is_function(std::string_view name) {
-  return is_range_function(name) || std::ranges::find(kVectorFunctions, name) != kVectorFunctions.end();
-}
+bool is_function(std::string_view name) { return is_range_function(name) || is_metric_function(name); }
 
 const std::vector<std::string>& function_names() {
   static const auto* names = [] {
     auto* all = new std::vector<std::string>(kRangeFunctions.begin(), kRangeFunctions.end());
-    all->insert(all->end(), kVectorFunctions.begin(), kVectorFunctions.end());
+    all->insert(all->end(), kMetricFunctions.begin(), kMetricFunctions.end());
     return all;
   }();
   return *names;

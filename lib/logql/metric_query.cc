@@ -6,6 +6,7 @@
 #include "logql/metric_node.h"
 #include "logql/parser.h"
 #include "logql/printer.h"
+#include "logql/refusal.h"
 #include "logql/series_labels.h"
 
 #include <algorithm>
@@ -16,6 +17,8 @@
 
 namespace weir::logql {
 namespace {
+
+constexpr std::string_view kNoEvaluator = "unexpected expr type (*syntax.LiteralExpr) for Evaluator type (*logql.DefaultEvaluator)";
 
 using base::Code;
 using base::fail;
@@ -200,6 +203,11 @@ class Evaluation : public MetricQuery {
     if (expr.function == "approx_topk") {
       return fail(Code::config, "cannot evaluate approx_topk: weir counts exactly").with_hint("use topk");
     }
+    if (const Expr& inner = expr.inner.front(); std::holds_alternative<Literal>(inner.node)) {
+      // Loki divides these among shards, as queries of their own, and a number is none.
+      const bool divided = expr.function == "sum" || expr.function == "count" || expr.function == "avg";
+      return no_vector(divided ? fmt::format("parse error : {}", kNoMatcher) : std::string(kNoEvaluator));
+    }
     std::optional<Grouping> given;
     if (const auto* range = std::get_if<RangeAggregation>(&expr.inner.front().node); range != nullptr && !range->grouping) {
       const auto& name = range->function;
@@ -229,9 +237,9 @@ class Evaluation : public MetricQuery {
   }
 
   // A number that stands neither alone nor beside an operator, as in topk(1, 5).
-  Result<MetricNodePtr> make(const Literal&, const std::optional<Grouping>&) {
-    return fail(Code::config, "unexpected expr type (*syntax.LiteralExpr) for Evaluator type (*logql.DefaultEvaluator)")
-        .with_hint("functions take vectors; a number becomes one with vector(5)");
+  Result<MetricNodePtr> make(const Literal&, const std::optional<Grouping>&) { return no_vector(std::string(kNoEvaluator)); }
+  static base::Error no_vector(const std::string& why) {
+    return fail(Code::config, "{}", why).with_hint("functions take vectors; a number becomes one with vector(5)");
   }
   Result<MetricNodePtr> make(const VectorLiteral& expr, const std::optional<Grouping>&) {
     return MetricNodePtr(std::make_unique<ConstantNode>(expr.value));

@@ -4,6 +4,7 @@
 #include "logql/arithmetic.h"
 #include "logql/matcher.h"
 #include "logql/parser_state.h"
+#include "logql/refusal.h"
 
 #include <fmt/format.h>
 
@@ -16,11 +17,6 @@ namespace {
 
 constexpr std::size_t kMostMessage = 600;
 constexpr std::size_t kMostLine = 160;  // of the query, above a caret
-
-constexpr std::string_view kNoMatcher =
-    "queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, "
-    "app=~\".*\" "
-    "does not meet this requirement, but app=~\".+\" will";
 
 std::optional<BinaryOp> binary_op(TokenKind kind) {
   switch (kind) {

@@ -1,4 +1,5 @@
 #include "gotext/regex.h"
+#include "logql/function_names.h"
 #include "logql/parser_state.h"
 
 #include <fmt/format.h>
@@ -14,15 +15,11 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_range_function(std::string_view name) {
-  return name.ends_with("_over_time") || is_one_of(name, {"rate", "rate_counter", "bytes_rate"});
-}
-
 }  // namespace
 
 bool Parser::function(Expr& expr) {
   const Token token = take();
-  if (token.text == "vector") return vector(expr);
+  if (token.text == kVectorFunction) return vector(expr);
   if (token.text == "label_replace") return label_replace(expr, token.offset);
   return is_range_function(token.text) ? range_aggregation(expr, token) : vector_aggregation(expr, token);
 }

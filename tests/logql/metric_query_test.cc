@@ -60,6 +60,11 @@ TEST(MetricQuery, Refuses) {
            "ERROR multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"},
           {R"({app="x"})", R"(ERROR cannot evaluate {app="x"} as a metric query: it is a log query)"},
           {"topk(1, 5)", "ERROR unexpected expr type (*syntax.LiteralExpr) for Evaluator type (*logql.DefaultEvaluator)"},
+          {"stddev(5)", "ERROR unexpected expr type (*syntax.LiteralExpr) for Evaluator type (*logql.DefaultEvaluator)"},
+          {"1 + sum(5)",
+           "ERROR parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible "
+           "value. "
+           "For instance, app=~\".*\" does not meet this requirement, but app=~\".+\" will"},
           {R"(approx_topk(1, rate({app="x"}[60s])))", "ERROR cannot evaluate approx_topk: weir counts exactly"},
       },
       60, 120, 60);
