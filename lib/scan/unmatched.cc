@@ -7,6 +7,7 @@
 #include "logql/selector_advice.h"
 #include "record/age.h"
 #include "record/timestamp.h"
+#include "scan/spool_scan.h"
 #include "spool/reader.h"
 
 #include <fmt/format.h>
@@ -47,7 +48,40 @@ std::string log_query_of(const std::string& query) {
   return log == nullptr ? std::string() : logql::print(*log);
 }
 
+// Where nobody asked to read a spool, nobody wants to hear about it.
+class Silence : public base::Diagnostics {
+ public:
+  void say(std::string_view) override {}
+  void warn(std::string_view, std::string_view) override {}
+};
+
+std::string explain_rest_in_spools(std::span<const std::string> paths, const logql::LogExpr& query, const TimeRange& range,
+                                   const WantedTenant& tenant) {
+  Silence silence;
+  logql::LogExpr selector;
+  selector.matchers = query.matchers;
+  record::Batch sample;
+  auto scan = SpoolScan::open(paths, std::move(selector), range, silence);
+  if (!scan) return std::string(kRestOfTheQuery);
+  if (tenant) (*scan)->take_tenant(*tenant);
+  (*scan)->keep_as_stored();
+  const auto read = (*scan)->run([&](record::Batch& batch) -> base::Result<bool> {
+    for (const record::Record& record : batch.records) {
+      if (sample.records.size() == kLooksAtRecords) return false;
+      sample.add_copy(record);
+    }
+    return sample.records.size() < kLooksAtRecords;
+  });
+  return read ? explain_rest(query, sample) : std::string(kRestOfTheQuery);
+}
+
 }  // namespace
+
+std::string explain_rest(const logql::LogExpr& query, record::Batch& sample) {
+  const bool all = sample.records.size() < kLooksAtRecords;
+  const std::string why = base::escape_control(explain_missing_name(query, sample, all));
+  return why.empty() ? std::string(kRestOfTheQuery) : why;
+}
 
 std::string explain_time(const TimeRange& range, Timestamp oldest, Timestamp newest, Timestamp now) {
   const bool begins = range.from != TimeRange().from;
@@ -113,7 +147,30 @@ std::string explain_nothing_in_spools(std::span<const std::string> paths, const 
   if (selected.empty()) return base::escape_control(logql::explain_selector(logs, all));
   if (in_range == 0) return explain_time(range, selected.oldest, selected.newest, now);
   if (compiled->expr().stages.empty()) return {};
-  return std::string(kRestOfTheQuery);
+  return explain_rest_in_spools(paths, compiled->expr(), range, tenant);
+}
+
+std::vector<std::string> explain_selectors_in_spools(std::span<const std::string> paths, std::span<const std::string> queries) {
+  std::vector<std::string> why(queries.size());
+  std::unordered_set<const record::LabelSet*> known;
+  std::vector<LabelSetRef> all;
+  for (const std::string& path : paths) {
+    auto reader = spool::Reader::open(path, kWait);
+    if (!reader) return why;
+    const auto blocks = (*reader)->list({});
+    if (!blocks) return why;
+    for (const spool::BlockInfo& block : *blocks) {
+      const auto streams = (*reader)->streams(block.id);
+      if (!streams) continue;
+      for (const spool::StreamInfo& stream : *streams) {
+        if (known.insert(stream.labels.get()).second) all.push_back(stream.labels);
+      }
+    }
+  }
+  std::ranges::transform(queries, why.begin(), [&](const std::string& query) {
+    return base::escape_control(logql::explain_selector(log_query_of(query), all));
+  });
+  return why;
 }
 
 std::string explain_no_values(const std::string& label, std::vector<std::string> names) {

@@ -40,7 +40,13 @@ std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string
   const auto newest = newest_in_loki(client, query, far);
   if (!newest) return {};
   if (*newest) {
-    if (**newest >= window.from) return log->stages.empty() ? std::string() : std::string(kRestOfTheQuery);
+    if (**newest >= window.from) {
+      if (log->stages.empty()) return {};
+      record::Batch sample;
+      const std::string selector = logql::print_selector(log->matchers);
+      const auto page = client.page({.query = selector, .window = window, .limit = scan::kLooksAtRecords}, sample);
+      return page ? scan::explain_rest(*log, sample) : std::string(kRestOfTheQuery);
+    }
     return scan::explain_time(window, **newest, **newest, now);
   }
   const std::string& label = matchers.front().label;

@@ -25,7 +25,7 @@ using scan::nothing_in;
                                                                           const base::TimeRange& window);
 
 // For a Loki: `window` is the time that the query reads. It makes at most three requests, for the newest record of the selector in
-// the last week, for the values of a label and for the names of labels.
+// the last week, and then for a few of its records, or for the values of a label and for the names of labels.
 [[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query,
                                                   const base::TimeRange& window, base::Timestamp now);
 
