@@ -57,13 +57,14 @@ class Query : public cli::Invocation {
   [[nodiscard]] Result<void> check() const override {
     if (auto ok = cli::check(rules_, {.words = !words_.empty(),
                                       .selection = !cli::matchers(selection_).empty(),
-                                      .spool = !store_.spools.empty(),
+                                      .spool = !store_.spools.empty() || store_.input,
                                       .to_given = time_.to.has_value()});
         !ok) {
       return ok;
     }
     if (rules_.given()) {
       if (auto ok = check_rules(); !ok) return ok;
+      if (auto ok = cli::check(store_, loki_); !ok) return ok;
       return cli::check(time_);
     }
     auto question = read_words();
@@ -96,6 +97,7 @@ class Query : public cli::Invocation {
   [[nodiscard]] stages::OutputOptions output() const override { return output_; }
   [[nodiscard]] stages::OutputOptions last_output() const override {
     auto options = output_;
+    options.header = !logcli_.quiet;
     const auto question = read_words();
     if (rules_.given() || (question && question->what != What::records)) {
       options.format = Format::raw;
@@ -171,10 +173,23 @@ class Query : public cli::Invocation {
     if (rules_.at) now = rules_.at->at(now);
     auto range = cli::time_range(time_, now);
     if (!range) return std::move(range).error();
-    auto source = stages::make_rules_answer(
-        cli::rules_question(rules_, *range, store_.spools, output_.format == Format::jsonl, now), rules_verdict_, context);
+    auto question = cli::rules_question(rules_, *range, store_.spools, output_.format == Format::jsonl, now);
+    auto source = store_.input ? rules_of_input(question, context) : stages::make_rules_answer(question, rules_verdict_, context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> rules_of_input(const stages::RulesQuestion& question,
+                                                                         const pipeline::Context& context) const {
+    if (auto good = stages::check_rule_files(question.files); !good) return std::move(good).error();
+    stages::QuerySpec spec;
+    cli::apply(store_, spec);
+    const auto make = [question, verdict = rules_verdict_](stages::QuerySpec& asked, const pipeline::Context& of_it) {
+      auto stored = question;
+      stored.spools = asked.spools;
+      return stages::make_rules_answer(stored, verdict, of_it);
+    };
+    return stages::make_input_answer(spec, make, context);
   }
 
   // Each group of options fills in its part.
@@ -248,8 +263,12 @@ quotes, or the shell replaces it.
 
 # Output
 Text shows for each record its local time, its pod and container, the line, and the labels in which the records differ.
-Labels that all records share are shown once: on a terminal beside the day, else on standard error. Query writes text into a
-pipe, too. In text, raw and table it shows the newest 1000 records, and standard error says when there are more.
+Labels that all records share are shown once: on a terminal beside the day, else on standard error. In text, raw and table
+query shows the newest 1000 records, and standard error says when there are more. `-q` leaves out what stands on standard error,
+but for errors and warnings.
+
+Query writes text into a pipe, too. There each record is one line: a line break within it is shown as `\n`, and other control
+characters as escapes such as `\x1b`. `-o raw` writes the lines of records as they are.
 
 On a terminal, lines are wrapped under themselves (`--no-wrap`: the terminal wraps them), errors are red, warnings yellow and
 debug lines dim. The day and the time zone stand in a line of their own, and again when the day changes. A histogram above
@@ -257,16 +276,19 @@ the records shows when they were written, with a row for errors and one for warn
 the records that are shown, no others, so `--limit` limits it, too. When the records take more than a second to come, or
 4 MiB, they are shown at once and the histogram comes below them. Where the locale is not UTF-8, it is drawn in ASCII.
 
-Samples of a metric query are a table on a terminal when they have one time, else a chart: the five series with the largest
-sums are drawn, the legend names fifteen. Beyond a million samples, each is a line. Into a pipe, each is a line in text.
+On a terminal, samples of a metric query are a table when they have one time, else a chart. The chart draws the five series with
+the largest sums; its legend names fifteen. When there are more than a million samples, each is a line. Into a pipe, text shows
+each sample as a line.
 
 `-o table` shows labels, metadata and parsed labels as columns. The columns are those in which the first 1000 records (or
 1 MiB of them) differ; labels that only later records have stand behind the line. Into a pipe nothing is cut, and samples over
 time become a row for each series.
 
+Samples come oldest first, in every format and from Loki as from a spool; those of one time come in the order of the series.
+
 `-o csv` writes RFC 4180 with line feeds. The columns are `timestamp` (RFC 3339, in the time zone shown), a column for each
-label, metadata and parsed label of the first 1000 records (or 1 MiB), sorted by name, then `line`, or `value` for samples, of
-which each is a row. `other_labels` holds, as a JSON object, labels that only later records have. A label with one of these
+label, metadata and parsed label of the first 1000 records (or 1 MiB), sorted by name, then `line`, or `value` for samples;
+each sample is a row. `other_labels` holds, as a JSON object, labels that only later records have. A label with one of these
 names gets `label_` in front.
 
 Labels, series, stats, volume, fields and values are shown as text, raw or jsonl.
@@ -294,15 +316,20 @@ and variants are not supported.
 
 # From Loki and a spool
 `--with-spool SPOOL` asks Loki, and takes from the spool what Loki does not have: records that are not delivered yet, or that
-Loki has lost. Both are read in the order of time, side by side. Two records are the same when their stream, time and line are.
-Each is shown once. Where Loki or the spool holds the same record several times, the larger number counts. A record of the spool
-gets what it would have in Loki: the labels as push sends them, the label service_name and the metadata detected_level. Records
-of other tenants are left out. Metric queries, stats, volume and fields are not answered this way.
+Loki has lost. Both are read in the order of time, side by side. Two records are the same when their stream, time, line and
+metadata are; where Loki takes no metadata, the other three count. Each is shown once. Where Loki or the spool holds the same
+record several times, the larger number counts. A record of the spool gets what it would have in Loki: the labels as push sends
+them, the label service_name and the metadata detected_level. Records of other tenants are left out.
+
+A query that changes lines or labels is applied to the merged records: Loki is asked for what comes before the first line_format,
+label_format, decolorize, unpack, drop or keep, and may have to send more than is shown. Metric queries, stats, volume and fields
+are not answered this way.
 
 # From standard input
 `--stdin` asks the records on standard input, JSON lines of weir: `weir tail FILE | weir query --stdin stats`. They may come in
 any order. Query stores them in a spool below TMPDIR (/tmp), asks that spool, and removes it at the end. So it answers only when
-the input has ended. `weir filter` selects from records that keep coming. A line that is no record is an error.
+the input has ended; a signal ends it at once, without an answer. `weir filter` selects from records that keep
+coming. A line that is no record is an error.
 
 # One time
 `--instant` evaluates a metric query at one time, the end of the range, and gives one value for each series. Log queries have no
@@ -316,9 +343,10 @@ record once, until a signal ends it or nobody reads its output. Records that arr
 Query does not use Loki's own tail, which drops records and ends when Loki does. About once a second it asks Loki for the
 records of the last seconds. So a new record shows within about two seconds.
 
-Some records reach Loki late. For these, query also looks back by `--late`. It does so four times within that time, but at most
-every 15 s. So a record that is late by at most `--late` shows when about a quarter of `--late` has passed. A record that is later
-than that is not shown.
+Some records reach Loki late. For these, query also looks back by `--late`. A record that is late by at most `--late` shows
+within a quarter of `--late` after it arrives, at most 15 s. A record that is later than that is not shown. After a burst, many
+records match within `--late`, and Loki needs time to give them again. When records show later than promised, a message says by
+how much, and another one says when they are in time again.
 
 When Loki does not answer, or not within five seconds, query says so once and goes on asking. Afterwards it looks back by the
 length of the outage, because agents deliver late then. At most 250,000 records may match within `--late`. When there are more,
@@ -345,7 +373,8 @@ there are enough and one more look finds no further one. `--expect-max` and `--e
 more record may come. When Loki does not answer at the end of the time there is no verdict, and the exit code is 4.
 
 # Rules
-`--rules FILE` evaluates the alerting and recording rules of FILE over a spool. FILE has the format of Loki's ruler:
+`--rules FILE` evaluates the alerting and recording rules of FILE over a spool, or with `--stdin` over records of standard input.
+FILE has the format of Loki's ruler:
 groups of rules with LogQL expressions. (The rules of weir-rules(5) are others: `weir rules test` tries those.) The
 answer says which alerts would be pending or firing at `--at`, since when, with their labels, value and annotations,
 and what recording rules give.
@@ -356,7 +385,8 @@ nothing: an alert on missing logs is pending from there on. Where the spool does
 an alert is pending that fires in Loki. As in Prometheus, an alert without `for` fires in the evaluation that finds
 it; one evaluation without it ends a pending one; `limit` and two alerts with the same labels are errors. Templates
 have the functions and variables of Prometheus; `query` is not among them. A rule whose query fails is shown with its
-error, and the exit code is 2.
+error, and the exit code is 2. Of a rule that gives nothing, the answer names the label or value of its selector that no stream
+has.
 
 `-o jsonl` gives a JSON object a line: for each pending or firing alert, each recorded series, and each rule without any. The exit
 code is 1 when no alert fires; of files that have no alerts, when no recording rule has a series.

@@ -389,6 +389,11 @@ The labels `namespace`, `pod`, `container` and `stream` and the metadata `pod_ui
 knows the paths of `/var/log/pods`, of a pod's or a container's folder, of a copy of one, and names as in
 `/var/log/containers`. Any other file gets the label `filename`.
 
+# Selection
+PATTERN of `-n`, `-p` and `-c` is a name or a glob: `*` stands for any text, `?` for one character. A pattern of `-p` is also the
+beginning of a name up to a dash: `-p web` takes `web` and `web-7c9f-x2x1`, but not `webshop-1`. A log is read when one pattern
+of each option that is given matches. Put a glob in quotes, or the shell replaces it.
+
 # The journal
 With --journal tail reads the systemd journal of this machine, alone or beside the files that PATH names. --journal-dir
 DIR reads the journal files in DIR, or in the folders of machines in it: the journal of another machine, or that of the

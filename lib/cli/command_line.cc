@@ -172,9 +172,11 @@ std::optional<ArgumentError> wrong_equals(const ParsedCommand& parsed, std::span
     if (option->get_items_expected_max() > 0) {
       if (value.empty()) return ArgumentError{empty_value(name).error, index};
     } else if (value != "true" && value != "false") {
+      auto hint = foreign_hint(*parsed.command, argument, arguments);
+      if (hint.empty()) hint = help_hint(*parsed.command);
       return ArgumentError{
           Error{Code::usage, fmt::format("cannot use '{}' for {}: it takes no value", base::escape_control(value), name),
-                help_hint(*parsed.command)},
+                std::move(hint)},
           index};
     }
   }

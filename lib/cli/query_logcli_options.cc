@@ -97,6 +97,8 @@ std::vector<ForeignOption> logcli_options() {
   return {{"--stats", "Loki's figures of a query are not shown; how much there is: weir query stats '{{…}}'"},
           {"--output-timestamp-format", "-o jsonl has the whole time, as RFC 3339 with nanoseconds"},
           {"--auth-header", "for another header with a token: --header '{}: Bearer …'"},
+          {"--tail", "for the newest {0} records and then new ones: -f --limit {0}"},
+          {"--follow", "for the newest {0} records and then new ones: -f --limit {0}"},
           {"--delay-for", "for records that come late: --late {}s"},
           {"--interval", "for points in time: a metric query with --step {}"},
           {"--analyze-labels", "for what labels there are: weir query labels, weir query volume --by-name"},

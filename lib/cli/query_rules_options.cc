@@ -12,7 +12,7 @@ using base::Result;
 
 void declare(CLI::App& app, QueryRulesOptions& options) {
   app.add_option("--rules", options.files,
-                 "evaluate the alerting and recording rules of FILE, made for Loki's ruler, over a spool (repeatable)")
+                 "evaluate the alerting and recording rules of FILE, made for Loki's ruler, over a spool or --stdin (repeatable)")
       ->type_name("FILE");
   add_time(app, "--at", options.at, "for --rules: the time of the evaluation (default: that of the newest record)");
 }
@@ -26,8 +26,8 @@ Result<void> check(const QueryRulesOptions& options, const QueryRulesContext& co
     return fail(Code::usage, "--rules takes no query beside it").with_hint("the expressions of the rules say what they select");
   }
   if (!context.spool) {
-    return fail(Code::usage, "--rules needs a spool")
-        .with_hint("weir query --rules FILE --spool SPOOL; Loki's own ruler evaluates them in Loki");
+    return fail(Code::usage, "--rules needs a spool or records on standard input")
+        .with_hint("weir query --rules FILE --spool SPOOL, or --stdin; Loki's own ruler evaluates them in Loki");
   }
   if (options.at && context.to_given) return fail(Code::usage, "--at and --to both say when").with_hint("leave one of them out");
   return {};

@@ -30,7 +30,7 @@ void declare(CLI::App& app, QueryRulesOptions& options);
 struct QueryRulesContext {
   bool words = false;      // a query
   bool selection = false;  // -n, -p, -c
-  bool spool = false;      // --spool
+  bool spool = false;      // --spool or --stdin
   bool to_given = false;
 };
 // Code::usage where they do not go together.

@@ -38,6 +38,16 @@ bool TimePoint::is_time_of_day() const {
   return text_.find(':') != std::string::npos && text_.find_first_not_of("0123456789:") == std::string::npos;
 }
 
+namespace {
+
+// "5m" of "-5m"; "" where that is no duration that counts back.
+std::string without_minus(const std::string& text) {
+  const bool counts_back = text.starts_with('-') && record::parse_duration(text);
+  return counts_back ? text.substr(1) : std::string();
+}
+
+}  // namespace
+
 CLI::Option* add_time(CLI::App& app, const std::string& names, std::optional<TimePoint>& value, const std::string& what) {
   const auto read = [&value](const std::string& text) -> Result<void> {
     auto time = TimePoint::parse(text);
@@ -49,8 +59,17 @@ CLI::Option* add_time(CLI::App& app, const std::string& names, std::optional<Tim
 }
 
 void declare_time(CLI::App& app, TimeFlags& flags, const std::string& default_since) {
+  const auto read_since = [&flags](const std::string& text) -> Result<void> {
+    if (const std::string length = without_minus(text); !length.empty()) {
+      return fail(Code::usage, "it is negative").with_hint(fmt::format("--since {} is the last {}", length, length));
+    }
+    auto time = TimePoint::parse(text);
+    if (!time) return std::move(time).error();
+    flags.since = *std::move(time);
+    return {};
+  };
   auto* since =
-      add_time(app, "--since", flags.since, "records of the last 15m, 7d, …, or since a time: 10:00, 2026-05-01T10:00:00Z");
+      add_value(app, "--since", read_since, "records of the last 15m, 7d, …, or since a time: 10:00, 2026-05-01T10:00:00Z");
   since->type_name("DUR|TIME");
   if (!default_since.empty()) since->default_str(default_since);
   add_time(app, "--from", flags.from,

@@ -131,7 +131,7 @@ class JsonlSource : public Source, private base::Feed {
   // Waits for input and nudges meanwhile.
   Result<Ready> wait(Outlet& out) {
     while (true) {
-      if (stop_->level() == base::Stop::leave) return Ready::leave;
+      if (stop_->level() == base::Stop::leave || (options_.leave_at_signal && stop_->stopped())) return Ready::leave;
       const Monotonic now = context_.clock->monotonic();
       const Monotonic deadline = stop_->deadline(now);
       if (now >= deadline) {

@@ -49,6 +49,10 @@ void add_alert(std::vector<std::string>& lines, const RuleReport& report, const 
   add_annotations(lines, one.annotations);
 }
 
+void add_nothing(std::vector<std::string>& lines, const RuleReport& report) {
+  if (!report.nothing.empty()) lines.push_back(fmt::format("{}{}", kIndent, escape_control(report.nothing)));
+}
+
 void add_quiet(std::vector<std::string>& lines, const RuleReport& report) {
   std::string line = fmt::format("  {:<8} {}", word_of(AlertState::inactive), escape_control(report.rule->name));
   if (report.last) {
@@ -56,6 +60,7 @@ void add_quiet(std::vector<std::string>& lines, const RuleReport& report) {
                         to_rfc3339(report.last->resolved_at.value_or(0)));
   }
   lines.push_back(std::move(line));
+  add_nothing(lines, report);
 }
 
 void add_recorded(std::vector<std::string>& lines, const RuleReport& report) {
@@ -65,6 +70,7 @@ void add_recorded(std::vector<std::string>& lines, const RuleReport& report) {
     lines.push_back(fmt::format("{}{} {}", kIndent, escape_control(print_labels(sample.labels->labels())),
                                 gotext::print_float_g(sample.value)));
   }
+  add_nothing(lines, report);
 }
 
 std::string json_of(const Pairs& pairs) {
@@ -137,6 +143,7 @@ std::vector<std::string> to_json_lines(std::span<const RuleReport> reports) {
     }
     if (report.error || !report.samples.empty() || !report.alerts.empty()) continue;
     std::string line = head_of(report, report.rule->kind == Rule::Kind::record ? "ok" : "inactive");
+    if (!report.nothing.empty()) line += fmt::format(R"(,"hint":{})", json_string(report.nothing));
     if (report.last) {
       line += fmt::format(R"(,"labels":{})", report.last->labels->json()) + json_time("fired_at", report.last->fired_at) +
               json_time("resolved_at", report.last->resolved_at);

@@ -15,7 +15,7 @@ namespace weir::ruler {
 
 // A JSON object a line: one for each pending or firing alert, for each series of a recording rule, and for each rule that has none
 // or failed. Keys: file, group, rule, type ("alert", "record"), state ("firing", "pending", "inactive", "ok", "error"), labels, and
-// as far as they apply value, annotations, active_at, fired_at, kept_since, resolved_at, error.
+// as far as they apply value, annotations, active_at, fired_at, kept_since, resolved_at, hint, error.
 [[nodiscard]] std::vector<std::string> to_json_lines(std::span<const RuleReport> reports);
 
 // "2 firing, 1 pending, 4 inactive; 3 series recorded": alerts by their state, and rules of which none is active.

@@ -43,6 +43,7 @@ struct RuleReport {
   std::optional<Alert> last;         // that was resolved, when none is active
   std::vector<Sample> samples;       // of a recording rule
   std::optional<base::Error> error;  // why it could not be evaluated
+  std::string nothing;               // why there is nothing, where whoever reads the records knows it; a line
 
   [[nodiscard]] AlertState state() const;
 };

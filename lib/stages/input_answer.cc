@@ -51,7 +51,7 @@ class Folder {
 // Stores the records that it gets.
 class Store : public Outlet {
  public:
-  explicit Store(spool::Writer& writer) : writer_(writer) {}
+  explicit Store(spool::Writer& writer) : blocks_(writer, spool::Effort::fast) {}
   Result<Flow> emit(record::Batch& batch) override {
     for (const record::Record& record : batch.records) {
       if (record.is_marker()) continue;
@@ -59,31 +59,17 @@ class Store : public Outlet {
         return fail(Code::parse, "cannot query samples: standard input holds the answer of a metric query")
             .with_hint("query takes records: leave --stdin out, and ask for the metric where the records are");
       }
-      builder_.add(record);
-      if (builder_.line_bytes() < kKeptBlockBytes && builder_.records() < kKeptBlockRecords) continue;
-      if (auto stored = store(); !stored) return std::move(stored).error();
+      if (auto added = blocks_.add(record); !added) return std::move(added).error();
     }
     return Flow::more;
   }
   Result<base::Monotonic> nudge(base::Monotonic) override { return base::kNever; }
   Result<pipeline::Flushed> flush(base::Monotonic) override { return pipeline::Flushed::safe; }
 
-  Result<void> store() {
-    if (builder_.empty()) return {};
-    auto stored = writer_.append(builder_, nullptr, nullptr);
-    if (!stored) return std::move(stored).error();
-    // On a full disk a spool without consumers makes room by itself.
-    if (stored->evicted_delivered + stored->evicted_held + stored->evicted_undelivered > 0) {
-      return fail(Code::full, "cannot store all records of standard input: the disk is full")
-          .with_hint("TMPDIR names another place");
-    }
-    builder_.give(builder_.take());
-    return {};
-  }
+  Result<void> store() { return blocks_.store(); }
 
  private:
-  spool::Writer& writer_;
-  spool::BlockBuilder builder_;
+  KeptBlocks blocks_;
 };
 
 class InputAnswer : public pipeline::Source {
@@ -124,7 +110,8 @@ class InputAnswer : public pipeline::Source {
     Context of_input = context_;
     of_input.metrics = nullptr;  // what query counts is its answer
     of_input.driver = nullptr;
-    auto read = pipeline::make_jsonl_source({.fd = *spec_.input, .strict = true}, of_input)->run(records, stop);
+    auto read =
+        pipeline::make_jsonl_source({.fd = *spec_.input, .strict = true, .leave_at_signal = true}, of_input)->run(records, stop);
     if (!read && read.error().code == Code::parse && read.error().hint.empty()) {
       return base::Error(std::move(read).error()).with_hint("plain text? put `weir tail -` in front, or take such lines out");
     }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace weir::stages {
 
@@ -24,5 +25,39 @@ inline spool::WriterOptions keep_all(const std::string& path) {
   options.wait = 0;
   return options;
 }
+
+// Puts records into such a spool, in blocks of a bounded size. Not thread safe.
+class KeptBlocks {
+ public:
+  // `writer` outlives it. `effort`: how small a block is made.
+  KeptBlocks(spool::Writer& writer, spool::Effort effort) : writer_(writer), effort_(effort) {}
+
+  // Errors: those of spool::Writer::append(), and Code::full where records would have to give way to new ones.
+  base::Result<void> add(const record::Record& record) {
+    builder_.add(record);
+    return builder_.line_bytes() < kKeptBlockBytes && builder_.records() < kKeptBlockRecords ? base::Result<void>() : store();
+  }
+  // The rest. The same errors.
+  base::Result<void> store() {
+    if (builder_.empty()) return {};
+    const std::uint64_t bytes = builder_.line_bytes();
+    auto stored = writer_.append(builder_, nullptr, nullptr, effort_);
+    if (!stored) return std::move(stored).error();
+    // On a full disk a spool without consumers makes room by itself.
+    if (stored->evicted_delivered + stored->evicted_held + stored->evicted_undelivered > 0)
+      return base::fail(base::Code::full, "cannot store all records: the disk is full");
+    line_bytes_ += bytes;
+    builder_.give(builder_.take());
+    return {};
+  }
+  // Of the records that are stored.
+  [[nodiscard]] std::uint64_t line_bytes() const { return line_bytes_; }
+
+ private:
+  spool::Writer& writer_;
+  const spool::Effort effort_;
+  spool::BlockBuilder builder_;
+  std::uint64_t line_bytes_ = 0;
+};
 
 }  // namespace weir::stages

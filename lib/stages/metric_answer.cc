@@ -10,7 +10,9 @@
 #include "stages/unmatched.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace weir::stages {
 namespace {
@@ -49,6 +51,7 @@ class SpoolMetric : public AnswerSource {
   }
 
  private:
+  // Oldest first, and those of one time in the order of the series: as answers of Loki come.
   Result<void> emit_series_of(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
     constexpr std::size_t kAtOnce = 1000;
     Batch batch;
@@ -61,14 +64,23 @@ class SpoolMetric : public AnswerSource {
       if (!flow) return flow.error();
       return *flow == pipeline::Flow::more;
     };
-    for (const auto& series : answer.series) {
-      for (const logql::MetricPoint& point : series.points) {
+    std::vector<std::size_t> next(answer.series.size());  // the point of each series that comes next
+    while (true) {
+      std::optional<base::Timestamp> time;
+      for (std::size_t i = 0; i < next.size(); ++i) {
+        const auto& points = answer.series[i].points;
+        if (next[i] < points.size()) time = std::min(time.value_or(points[next[i]].time), points[next[i]].time);
+      }
+      if (!time) break;
+      for (std::size_t i = 0; i < next.size(); ++i) {
+        const auto& series = answer.series[i];
+        if (next[i] == series.points.size() || series.points[next[i]].time != *time) continue;
         Record record;
-        record.timestamp = point.time;
+        record.timestamp = *time;
         record.labels = batch.hold(series.labels);
         record.sample = true;
         text.clear();
-        record::append_json_string(text, gotext::print_float_f(point.value));
+        record::append_json_string(text, gotext::print_float_f(series.points[next[i]++].value));
         auto* extra = batch.make<record::Extra>();
         extra->value = batch.copy(text);
         record.extra = extra;

@@ -6,6 +6,7 @@
 #include "scan/metric_scan.h"
 #include "stages/answer_source.h"
 #include "stages/query_metrics.h"
+#include "stages/unmatched.h"
 
 #include <fmt/format.h>
 
@@ -44,7 +45,8 @@ class RulesAnswer : public AnswerSource {
 
   Result<void> run(pipeline::Outlet& out, base::Stop& stop) override {
     if (auto read = this->read(stop); !read) return read;
-    const std::vector<ruler::RuleReport> reports = survey_.finish();
+    std::vector<ruler::RuleReport> reports = survey_.finish();
+    explain(reports);
     note(reports);
     if (auto emitted = emit_lines(out, question_.json ? ruler::to_json_lines(reports) : ruler::to_lines(reports)); !emitted)
       return emitted;
@@ -82,6 +84,23 @@ class RulesAnswer : public AnswerSource {
     return done;
   }
 
+  // A selector that takes no stream is more likely to be misspelt than right.
+  void explain(std::vector<ruler::RuleReport>& reports) const {
+    std::vector<std::string> queries;
+    const auto has_nothing = [](const ruler::RuleReport& report) {
+      return !report.error && report.alerts.empty() && report.samples.empty() && !report.last;
+    };
+    for (const ruler::RuleReport& report : reports) {
+      if (has_nothing(report)) queries.push_back(report.rule->expr);
+    }
+    if (queries.empty()) return;
+    const std::vector<std::string> found = scan::explain_selectors_in_spools(question_.spools, queries);
+    auto why = found.begin();
+    for (ruler::RuleReport& report : reports) {
+      if (has_nothing(report)) report.nothing = *why++;
+    }
+  }
+
   void note(const std::vector<ruler::RuleReport>& reports) {
     bool alerts = false, firing = false, series = false;
     for (const ruler::RuleReport& report : reports) {
@@ -103,6 +122,15 @@ class RulesAnswer : public AnswerSource {
 
 }  // namespace
 
+Result<void> check_rule_files(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    auto text = base::read_text_file(path, fmt::format("'{}'", path));
+    if (!text) return std::move(text).error();
+    if (auto file = ruler::read_rules(*text, path); !file) return std::move(file).error();
+  }
+  return {};
+}
+
 Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion& question, std::shared_ptr<RulesVerdict> verdict,
                                                             const pipeline::Context& context) {
   auto files = read_files(question.files, *context.diagnostics);
@@ -116,7 +144,7 @@ Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion&
     const base::Timestamp newest = *stored ? (*stored)->to - 1 : context.clock->wall();
     asked.at = (newest + base::kMillisecond - 1) / base::kMillisecond * base::kMillisecond;
   }
-  if (!*stored) context.diagnostics->say("the spool holds no records");
+  if (!*stored) context.diagnostics->say("there are no records");
   if (asked.range.from > *asked.at) {
     return fail(Code::usage, "cannot evaluate rules before --from").with_hint("--from must not be later than --at");
   }

@@ -24,6 +24,9 @@ struct RulesVerdict {
   bool anything = false;  // an alert fires, or, of files without alerts, a recording rule has a series
 };
 
+// Whether all files can be read: the errors of make_rules_answer() about them, before the records are there.
+[[nodiscard]] base::Result<void> check_rule_files(const std::vector<std::string>& paths);
+
 // Emits the answer as records with only a line, for raw output. The summary counts the alerts by their state. Errors of building:
 // those of the files of rules and of the spools. A rule that cannot be evaluated is in the answer, and Code::config in the end.
 base::Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion& question,

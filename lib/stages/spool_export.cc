@@ -29,7 +29,7 @@ using rules::Verdict;
 class Export : public pipeline::Outlet {
  public:
   Export(spool::Writer& writer, rules::RuleSet* rules, bool with_held, const pipeline::Context& context)
-      : writer_(writer), rules_(rules), with_held_(with_held), clock_(*context.clock) {
+      : blocks_(writer, spool::Effort::thorough), rules_(rules), with_held_(with_held), clock_(*context.clock) {
     if (rules_ == nullptr) return;
     for (std::size_t i = 0; i < rules_->rules().size(); ++i) {
       if (std::holds_alternative<rules::Redact>(rules_->rules()[i].action)) redactions_.push_back(i);
@@ -44,14 +44,12 @@ class Export : public pipeline::Outlet {
       const Taken taken = rules_ == nullptr ? Taken::as_it_was : judge(record, batch);
       if (taken == Taken::no) continue;
       record.held = false;
-      builder_.add(record);
+      if (auto added = blocks_.add(record); !added) return std::move(added).error();
       exported_.redacted += taken == Taken::redacted ? 1 : 0;
       exported_.gaps += record::is_gap(record) ? 1 : 0;
       exported_.oldest = exported_.records == 0 ? record.timestamp : std::min(exported_.oldest, record.timestamp);
       exported_.newest = exported_.records == 0 ? record.timestamp : std::max(exported_.newest, record.timestamp);
       ++exported_.records;
-      if (builder_.line_bytes() < kKeptBlockBytes && builder_.records() < kKeptBlockRecords) continue;
-      if (auto stored = store(); !stored) return std::move(stored).error();
     }
     return Flow::more;
   }
@@ -59,16 +57,9 @@ class Export : public pipeline::Outlet {
   Result<pipeline::Flushed> flush(base::Monotonic) override { return pipeline::Flushed::safe; }
 
   Result<void> store() {
-    if (builder_.empty()) return {};
-    exported_.line_bytes += builder_.line_bytes();
-    auto stored = writer_.append(builder_, nullptr, nullptr, spool::Effort::thorough);
-    if (!stored) return std::move(stored).error();
-    // On a full disk a spool without consumers makes room by itself.
-    if (stored->evicted_delivered + stored->evicted_held + stored->evicted_undelivered > 0) {
-      return base::fail(Code::full, "cannot store all records: the disk is full");
-    }
-    builder_.give(builder_.take());
-    return {};
+    auto stored = blocks_.store();
+    exported_.line_bytes = blocks_.line_bytes();
+    return stored;
   }
 
   [[nodiscard]] Exported& exported() { return exported_; }
@@ -100,12 +91,11 @@ class Export : public pipeline::Outlet {
     return records;
   }
 
-  spool::Writer& writer_;
+  KeptBlocks blocks_;
   rules::RuleSet* const rules_;
   const bool with_held_;
   base::Clock& clock_;
   std::vector<std::size_t> redactions_;  // indices of rules
-  spool::BlockBuilder builder_;
   Exported exported_;
 };
 

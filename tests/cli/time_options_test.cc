@@ -1,7 +1,9 @@
 #include "cli/time_options.h"
 
+#include "cli/value_error.h"
 #include "record/timestamp.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
@@ -58,7 +60,6 @@ TEST(TimeRange, Success) {
   f({.from = "2026-05-01T11:00:00+02:00", .to = "2026-05-01T09:00:00.000000001Z"}, kNow - kHour, kNow - kHour + 1);
   f({.to = "1777629600"}, base::TimeRange::kBeginning, kNow);
   // As people type it who think of the way back.
-  f({.since = "-10m"}, kNow - 10 * kMinute, base::TimeRange::kForever);
   f({.from = "-2h", .to = "-5m"}, kNow - 2 * kHour, kNow - 5 * kMinute);
 }
 
@@ -127,6 +128,21 @@ TEST(TimeOptions, AreParsed) {
   EXPECT_FALSE(flags.from);
   EXPECT_EQ(flags.since->at(kNow), kNow - 15 * kMinute);
   EXPECT_EQ(flags.to->at(kNow), kNow);
+}
+
+TEST(TimeFlags, ALengthIsNotNegative) {
+  for (const char* text : {"-5m", "-1h30m"}) {
+    CLI::App app;
+    TimeFlags flags;
+    declare_time(app, flags, "");
+    try {
+      app.parse(std::vector<std::string>{text, "--since"});
+      ADD_FAILURE() << text;
+    } catch (const ValueError& error) {
+      EXPECT_EQ(error.error.message, fmt::format("cannot use '{}' for --since: it is negative", text));
+      EXPECT_EQ(error.error.hint, fmt::format("--since {0} is the last {0}", text + 1));
+    }
+  }
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -106,6 +108,30 @@ TEST_F(InputTest, PlainTextIsNoRecord) {
   hint.clear();
   lines(std::string(kRecords) + "plain text\n");
   EXPECT_NE(hint.find("weir tail -"), std::string::npos) << hint;
+}
+
+TEST_F(InputTest, ASignalEndsItWhileTheInputGoesOn) {
+  int ends[2] = {};
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], kRecords.data(), kRecords.size()), static_cast<ssize_t>(kRecords.size()));
+  spec.input = ends[0];
+  auto source = make_query(spec, context.context);
+  ASSERT_TRUE(source.ok());
+  test::LinesOutlet out;
+  // When it has read all that there is, it waits.
+  std::thread signal([&] {
+    for (int waiting = 1; waiting > 0; std::this_thread::yield()) ::ioctl(ends[0], FIONREAD, &waiting);
+    context.stop->request(SIGTERM);
+  });
+  const auto result = (*source)->run(out, *context.stop);
+  signal.join();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, base::Code::interrupted);
+  EXPECT_EQ(result.error().message, "interrupted while reading standard input");
+  EXPECT_EQ(out.lines, Lines{});
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_F(InputTest, AMistakeIsFoundBeforeTheInputIsRead) {

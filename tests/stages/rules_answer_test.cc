@@ -112,6 +112,18 @@ TEST_F(RulesAnswerTest, RecordingRulesAlone) {
   EXPECT_FALSE(verdict->anything);
 }
 
+TEST_F(RulesAnswerTest, ASelectorThatTakesNoStreamIsNamed) {
+  store("s.db", {{"checkout", 0, 5}});
+  rules(R"({alert: A, expr: 'sum(count_over_time({app="chekout"}[1m])) > 0'}, )"
+        R"({alert: B, expr: 'sum(count_over_time({app="checkout"}[1m])) > 1000'}, )"
+        R"({record: r, expr: 'sum(count_over_time({ap="checkout"}[1m]))'})");
+  const auto lines = run();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_THAT(lines[0], ::testing::HasSubstr("no app 'chekout' here; did you mean 'checkout'?"));
+  EXPECT_THAT(lines[1], ::testing::Not(::testing::HasSubstr("hint")));
+  EXPECT_THAT(lines[2], ::testing::HasSubstr("no label 'ap' here; did you mean 'app'?"));
+}
+
 TEST_F(RulesAnswerTest, ARuleThatFailsIsInTheAnswerAndAnError) {
   store("s.db", {{"x", 0, 2}});
   rules(std::string(kLoud) + ", {alert: Broken, expr: 'sum_over_time({app=\"x\"} | label_format n=app | unwrap n [1m]) > 0'}");
