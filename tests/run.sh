@@ -3,10 +3,10 @@
 #
 #   tests/run.sh               release build, every test that needs no Loki and no Kubernetes
 #   tests/run.sh --loki        … and those against a real Loki, built once from tests/loki/go.mod (Go >= 1.21 fetches the rest),
-#                              or the binary in LOKI_BIN, or the server at LOKI_ADDR; and against a VictoriaLogs, built in the same
-#                              way (15 seconds), or the binary in VICTORIALOGS_BIN; and against a Promtail (tests/promtail/go.mod),
-#                              or the binary in PROMTAIL_BIN; and upgrade and roll-back with the release before, built once out of the
-#                              history of this tree (tests/upgrade/release), or the binary in WEIR_RELEASE_BIN
+#                              or the binary in LOKI_BIN with the logcli beside it, or the server at LOKI_ADDR; and against a
+#                              VictoriaLogs, built in the same way (15 seconds), or the binary in VICTORIALOGS_BIN; and against a
+#                              Promtail (tests/promtail/go.mod), or the binary in PROMTAIL_BIN; and upgrade and roll-back with the
+#                              release before, built out of the history (tests/upgrade/release), or the binary in WEIR_RELEASE_BIN
 #   tests/run.sh --kube        … and those against a real Kubernetes API server, built once from tests/kube/go.mod and
 #                              tests/etcd/go.mod (6 minutes), or the binaries in KUBE_APISERVER_BIN, KUBECTL_BIN and ETCD_BIN;
 #                              and of the chart, with helm (tests/helm/go.mod, 2 minutes, or HELM_BIN) and the definitions of the
@@ -58,17 +58,22 @@ skip() {
   fi
 }
 
-# Leaves LOKI_BIN set, or says why there is none.
+# Leaves LOKI_BIN and LOGCLI_BIN set, or says why there are none. Both are tools of tests/loki/go.mod, and are built together.
 find_loki() {
-  [ -z "${LOKI_ADDR:-}${LOKI_BIN:-}" ] || return 0
   local folder
   folder=$(loki_cache)
+  if [ -n "${LOKI_ADDR:-}${LOKI_BIN:-}" ]; then
+    # A Loki of one's own comes with a logcli at its side, or with none.
+    [ -z "${LOKI_BIN:-}" ] || folder=$(dirname "$LOKI_BIN")
+    if [ -z "${LOGCLI_BIN:-}" ] && [ -x "$folder/logcli" ]; then export LOGCLI_BIN=$folder/logcli; fi
+    return 0
+  fi
   if [ ! -x "$folder/loki" ] && ! build_server loki "$folder" "Loki, which takes about six minutes on two cores," -tags noasm,netgo; then
     skip "a real Loki" "$why, and neither LOKI_BIN nor LOKI_ADDR is set"
     with_loki=false
     return 0
   fi
-  export LOKI_BIN=$folder/loki
+  export LOKI_BIN=$folder/loki LOGCLI_BIN=${LOGCLI_BIN:-$folder/logcli}
 }
 # The same for VICTORIALOGS_BIN, without which only a cousin of Loki is not tried.
 find_victorialogs() {

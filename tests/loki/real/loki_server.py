@@ -50,6 +50,17 @@ analytics: {{reporting_enabled: false}}
 """
 
 
+def find_logcli():
+    """The logcli in LOGCLI_BIN, or the one beside the Loki in LOKI_BIN; None, and says so, where there is none."""
+    if os.environ.get("LOGCLI_BIN"):
+        return os.environ["LOGCLI_BIN"]
+    beside = pathlib.Path(os.environ["LOKI_BIN"]).with_name("logcli") if os.environ.get("LOKI_BIN") else None
+    if beside and os.access(beside, os.X_OK):
+        return str(beside)
+    print("SKIPPED: no logcli to compare with (tests/run.sh --loki builds one; LOGCLI_BIN names one)", file=sys.stderr)
+    return None
+
+
 def free_ports(count):
     held = [socket.socket() for _ in range(count)]
     for s in held:

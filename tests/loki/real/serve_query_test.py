@@ -2,7 +2,6 @@
 """The query API of `weir serve` beside a real Loki with the same records: raw requests, and logcli."""
 import http.client
 import json
-import os
 import pathlib
 import random
 import re
@@ -19,7 +18,7 @@ import serve_kit
 import serve_requests as requests
 import weir_kit as kit
 
-LOGCLI = os.environ.get("LOGCLI_BIN")
+LOGCLI = loki_server.find_logcli()
 SECOND = 1_000_000_000
 FIRST = int(time.time()) // 60 * 60 * SECOND - 1200 * SECOND
 
@@ -155,7 +154,7 @@ def run_logcli(one, arguments):
     return done.returncode, done.stdout.decode()
 
 
-@unittest.skipUnless(LOGCLI, "LOGCLI_BIN is not set")
+@unittest.skipUnless(LOGCLI, "there is no logcli")
 class Logcli(kit.Case):
     def test_the_same_output(self):
         window = ["--from", rfc3339(START), "--to", rfc3339(END)]
@@ -210,7 +209,7 @@ class StatsAndVolume(kit.Case):
 
     def test_of_logcli(self):
         if not LOGCLI:
-            self.skipTest("LOGCLI_BIN is not set")
+            self.skipTest("there is no logcli")
         window = ["--from", rfc3339(START), "--to", rfc3339(END)]
         def numbers(one):
             return [line for line in run_logcli(one, ["stats", *window, '{app="shop"}'])[1].splitlines() if "streams" in line or "entries" in line]
