@@ -1,7 +1,7 @@
 #include "serve/endpoints.h"
 
 #include "gotext/quantity.h"
-#include "logql/printer.h"
+#include "logql/pretty_printer.h"
 #include "record/json.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ Answer format_query(Call& call) {
         .body = fmt::format("{{\"status\":\"invalid-query\",\"error\":{}}}\n", json_string(query.error().message)),
         .content_type = kJson};
   }
-  return httpd::Response{.body = fmt::format("{{\"status\":\"success\",\"data\":{}}}\n", json_string(logql::print(*query))),
+  return httpd::Response{.body = fmt::format("{{\"status\":\"success\",\"data\":{}}}\n", json_string(logql::print_pretty(*query))),
                          .content_type = kJson};
 }
 

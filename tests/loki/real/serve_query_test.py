@@ -13,7 +13,9 @@ import time
 import unittest
 import urllib.parse
 
+import logql_queries
 import loki_server
+import metric_queries
 import serve_kit
 import serve_requests as requests
 import weir_kit as kit
@@ -137,6 +139,38 @@ class Requests(kit.Case):
     def test_grafana(self):
         self.compare(requests.GRAFANA)
 
+    def test_formatted_queries(self):
+        """As Loki formats them. Where its text is another query, because it lost parentheses or rounded a number, weir's is not."""
+        chooser = random.Random(11)
+        logs, points = logql_queries.Generator(11), metric_queries.Generator(11)
+        queries = list(dict.fromkeys(logql_queries.QUERIES + metric_queries.QUERIES + [logs.query() for _ in range(60)] + [points.vector() for _ in range(120)]))
+        long_ones = []
+        for query in chooser.sample(logql_queries.QUERIES, 80):
+            if "#" not in query and not query.startswith("("):
+                long_ones.append(query + chooser.choice((' | line_format "{{.method}} {{.path}} {{.status}}" | decolorize |= "a" != "b"', ' |= "' + 90 * "x" + '" != "y" | json | keep a, b')))
+        for query in chooser.sample(metric_queries.QUERIES, 40):
+            if "#" not in query:
+                long_ones.append(chooser.choice((f'label_replace({query}, "a_long_destination", "$1-$2", "a_long_source", "([a-z]+)-(.*)")',
+                                                 f"topk by (namespace, pod, container) (10, {query})", f"sum without (namespace, pod, container, stream) ({query})")))
+
+        def formatted(one, query):
+            status, kind, body = ask(one.url, requests.L + "format_query", {"query": query}, {})
+            return status, kind, json.loads(body)
+        wrong, others, split = [], [], 0
+        for query in queries + long_ones:
+            of_loki, of_weir = formatted(loki, query), formatted(serve, query)
+            if of_weir[0] == 200:
+                split += "\n" in of_weir[2]["data"]
+                self.assertEqual(formatted(serve, of_weir[2]["data"]), of_weir, query)
+                self.assertEqual(formatted(loki, of_weir[2]["data"])[0], 200, query)
+            if of_loki == of_weir or (of_loki[0] != 200 and of_loki[0] == of_weir[0]):
+                continue
+            same_query = of_loki[0] == of_weir[0] == 200 and formatted(serve, of_loki[2]["data"]) == of_weir
+            (wrong if same_query or of_loki[0] != of_weir[0] else others).append(f"{query}\n  Loki: {of_loki[2]}\n  weir: {of_weir[2]}")
+        self.assertEqual(wrong, [], f"{len(wrong)} of {len(queries + long_ones)} differ:\n" + "\n".join(wrong[:20]))
+        self.assertGreater(split, 100)
+        self.assertLess(len(others), len(queries + long_ones) / 10, "\n".join(others[:20]))
+
     def test_posted_forms(self):
         for path, parameters, headers in requests.LINES[:6] + requests.POINTS[:4]:
             form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
@@ -145,8 +179,10 @@ class Requests(kit.Case):
 
     def test_methods(self):
         for method, path in (("PUT", "/loki/api/v1/labels"), ("GET", "/nope")):
-            of_loki, of_weir = (ask(one.url, path, {}, {}, method)[0] for one in (loki, serve))
-            self.assertEqual(of_loki, of_weir, (method, path))
+            of_loki, of_weir = (ask(one.url, path, {}, {}, method) for one in (loki, serve))
+            self.assertEqual(of_loki[0], of_weir[0], (method, path))
+            if of_loki[0] == 404:
+                self.assertEqual(of_loki[2], of_weir[2])
 
 
 def run_logcli(one, arguments):
