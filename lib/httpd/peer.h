@@ -55,7 +55,7 @@ class Peers {
 struct ServerParts {
   ServerParts(Address listens_on, std::vector<Route> all_routes, const base::Clock& a_clock, Options options)
       : address(std::move(listens_on)),
-        routes(std::move(all_routes)),
+        routes(std::move(all_routes), std::move(options.not_found)),
         clock(a_clock),
         limits(options.limits),
         access(std::move(options.access)),

@@ -56,7 +56,11 @@ const Route* Routes::find(Request& request, std::string_view raw_path, Response&
   }
   request.segments.clear();
   refused = refusal(allowed.empty() ? 404 : 405);
-  if (!allowed.empty()) refused.headers.emplace_back("Allow", allowed);
+  if (!allowed.empty()) {
+    refused.headers.emplace_back("Allow", allowed);
+  } else if (!not_found_.empty()) {
+    refused.body = not_found_;
+  }
   return nullptr;
 }
 

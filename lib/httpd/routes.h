@@ -3,7 +3,9 @@
 
 #include "httpd/message.h"
 
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::httpd {
@@ -15,7 +17,9 @@ namespace weir::httpd {
 
 class Routes {
  public:
-  explicit Routes(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  // `not_found`: the body of a 404; "": that of refusal().
+  explicit Routes(std::vector<Route> routes, std::string not_found = {})
+      : routes_(std::move(routes)), not_found_(std::move(not_found)) {}
 
   // The route of request.method and a path as it came (percent-encoded, without query); sets request.path and request.segments.
   // Null: `refused` is the answer: 404, or 405 with the methods that the path has.
@@ -23,6 +27,7 @@ class Routes {
 
  private:
   std::vector<Route> routes_;
+  std::string not_found_;
 };
 
 }  // namespace weir::httpd

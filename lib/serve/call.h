@@ -58,8 +58,11 @@ class Call {
   bool over();
   // What is answered then, whatever came of the work; nullopt while it is not over. Where nobody waits, any answer does.
   [[nodiscard]] std::optional<httpd::Response> when_over() const;
-  // The time may take as long as it wants from now on: the answer has begun.
-  void lift_deadline() { deadline_ = base::kNever; }
+  // Its time is up. As over(), but does not ask again.
+  [[nodiscard]] bool late() const { return late_ && !gone_ && !stopping_; }
+  // The spool could not be read, for an answer in pieces, whose status says nothing.
+  void set_failed() { failed_ = true; }
+  [[nodiscard]] bool failed() const { return failed_; }
 
   // A scan of the tenant's records, which ends when the call is over. Errors: those of SpoolScan::open().
   base::Result<std::unique_ptr<scan::SpoolScan>> scan(logql::LogExpr query, const base::TimeRange& range);
@@ -79,7 +82,7 @@ class Call {
   base::Timestamp now_;
   Form form_;
   std::vector<std::string> spools_;
-  bool gone_ = false, late_ = false, stopping_ = false;
+  bool gone_ = false, late_ = false, stopping_ = false, failed_ = false;
   std::uint64_t bytes_read_ = 0;
 };
 

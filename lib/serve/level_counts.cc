@@ -63,8 +63,16 @@ void LevelCounts::add(const LevelCounts& other) {
   }
 }
 
-std::string LevelCounts::json() const {
-  std::string out = fmt::format(R"({{"type":"histogram","step_ns":{},"start":"{}","buckets":{{)", step_, start_);
+void LevelCounts::raise(const LevelCounts& other) {
+  for (const auto& [level, counts] : other.levels_) {
+    std::vector<std::uint64_t>& larger = of(level);
+    for (std::size_t i = 0; i < counts.size(); ++i) larger[i] = std::max(larger[i], counts[i]);
+  }
+}
+
+std::string LevelCounts::json(bool partial) const {
+  std::string out = fmt::format(R"({{"type":"histogram","step_ns":{},"start":"{}",{}"buckets":{{)", step_, start_,
+                                partial ? R"("partial":true,)" : "");
   for (const auto& [level, counts] : levels_) {
     if (out.back() != '{') out += ',';
     record::append_json_string(out, level);

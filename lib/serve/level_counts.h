@@ -25,8 +25,11 @@ class LevelCounts {
   // What another one for the same range and parts has counted.
   void add(const LevelCounts& other);
 
+  // Of each count the larger one of both. The other one has the same range and parts.
+  void raise(const LevelCounts& other);
+
   // {"type":"histogram",…} as view.h has it, without a line end.
-  [[nodiscard]] std::string json() const;
+  [[nodiscard]] std::string json(bool partial = false) const;
 
  private:
   std::vector<std::uint64_t>& of(std::string_view level);

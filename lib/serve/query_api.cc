@@ -5,6 +5,7 @@
 #include "serve/call.h"
 #include "serve/context.h"
 #include "serve/endpoints.h"
+#include "serve/query_metrics.h"
 #include "serve/store_status.h"
 #include "serve/tenant.h"
 #include "serve/view.h"
@@ -32,8 +33,9 @@ Endpoint whole(Answer (*answer)(Call&)) {
 
 class Api : public QueryApi {
  public:
-  Api(Store store, const QueryLimits& limits, const base::Clock& clock, base::Diagnostics& diagnostics)
+  Api(Store store, const QueryLimits& limits, const base::Clock& clock, base::Diagnostics& diagnostics, metrics::Registry* registry)
       : shared_{.store = std::move(store), .limits = limits, .clock = clock, .diagnostics = diagnostics},
+        metrics_(registry),
         workers_(Workers::create({.threads = limits.queries, .waiting = limits.waiting})) {}
   ~Api() override { stop(); }
 
@@ -80,29 +82,40 @@ class Api : public QueryApi {
     return {.method = method, .path = path, .later = [this, endpoint](std::shared_ptr<Exchange> exchange) {
               Tenant tenant = tenant_of(exchange->request());
               if (tenant.refused) return exchange->answer(std::move(*tenant.refused));
-              const base::Monotonic deadline = base::after(shared_.clock.monotonic(), shared_.limits.time);
-              const bool taken = workers_->add([this, exchange, endpoint, name = std::move(tenant.name), deadline] {
-                work(*exchange, endpoint, name, deadline);
+              const base::Monotonic come = shared_.clock.monotonic();
+              const bool taken = workers_->add([this, exchange, endpoint, name = std::move(tenant.name), come] {
+                metrics_.begin();
+                const QueryOutcome outcome = work(*exchange, endpoint, name, base::after(come, shared_.limits.time));
+                metrics_.end(outcome, shared_.clock.monotonic() - come);
               });
-              if (!taken) exchange->answer({.status = 429, .body = "too many outstanding requests"});
+              if (taken) return;
+              metrics_.refuse(QueryOutcome::overloaded);
+              exchange->answer({.status = 429, .body = "too many outstanding requests"});
             }};
   }
 
-  void work(Exchange& exchange, const Endpoint& endpoint, const std::string& tenant, base::Monotonic deadline) {
+  static QueryOutcome give(Exchange& exchange, Response response) {
+    const QueryOutcome outcome = outcome_of(response.status);
+    exchange.answer(std::move(response));
+    return outcome;
+  }
+
+  QueryOutcome work(Exchange& exchange, const Endpoint& endpoint, const std::string& tenant, base::Monotonic deadline) {
     Call call(shared_, exchange, tenant, deadline);
-    if (call.over()) return exchange.answer(*call.when_over());
-    if (auto ok = call.read_form(); !ok) return exchange.answer(refusal(ok.error()));
+    if (call.over()) return give(exchange, *call.when_over());
+    if (auto ok = call.read_form(); !ok) return give(exchange, refusal(ok.error()));
     auto answer = endpoint(call);
-    if (!answer) return;
     // A scan that was cut short has an answer, too, but not the whole one.
-    if (auto instead = call.when_over()) return exchange.answer(std::move(*instead));
+    auto instead = call.when_over();
+    if (!answer) return instead ? outcome_of(instead->status) : call.failed() ? QueryOutcome::failed : QueryOutcome::ok;
+    if (instead) return give(exchange, std::move(*instead));
     if (!*answer) {
       const base::Error& error = answer->error();
       // What the records themselves make impossible is no trouble of the server.
       if (status_of(error) >= 500 && error.code != base::Code::parse) shared_.diagnostics.warn("query", error.message);
-      return exchange.answer(refusal(error));
+      return give(exchange, refusal(error));
     }
-    exchange.answer(std::move(**answer));
+    return give(exchange, std::move(**answer));
   }
 
   [[nodiscard]] Response build_info() const {
@@ -114,17 +127,18 @@ class Api : public QueryApi {
   }
 
   Shared shared_;
+  QueryMetrics metrics_;
   std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace
 
 std::unique_ptr<QueryApi> QueryApi::create(Store store, const QueryLimits& limits, const base::Clock& clock,
-                                           base::Diagnostics& diagnostics) {
+                                           base::Diagnostics& diagnostics, metrics::Registry* registry) {
   // Otherwise malloc learns from the buffers of large queries to keep such ones, and a server at rest would keep tens of MB.
   constexpr int kApart = 128 << 10;
   ::mallopt(M_MMAP_THRESHOLD, kApart);
-  return std::make_unique<Api>(std::move(store), limits, clock, diagnostics);
+  return std::make_unique<Api>(std::move(store), limits, clock, diagnostics, registry);
 }
 
 }  // namespace weir::serve

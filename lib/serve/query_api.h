@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "httpd/message.h"
+#include "metrics/registry.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,7 @@ struct Store {
 
 // Of one request, where nothing else is said. The first ones are Loki's, with its names and defaults.
 struct QueryLimits {
-  std::uint64_t entries = 5000;               // max_entries_limit_per_query
+  std::uint64_t entries = 5000;               // max_entries_limit_per_query; 0: any number
   std::size_t series = 500;                   // max_query_series; 0: any number
   base::Duration length = 721 * base::kHour;  // max_query_length; 0: any
   std::uint64_t volume_series = 1000;         // volume_max_series
@@ -50,9 +51,9 @@ struct QueryLimits {
 // Thread safe: stop() and the handlers of routes() may be called from any thread.
 class QueryApi {
  public:
-  // The clock and `diagnostics`, which gets messages about what cannot be read, outlive it.
+  // The clock, `diagnostics`, which gets messages about what cannot be read, and the registry, which may be null, outlive it.
   static std::unique_ptr<QueryApi> create(Store store, const QueryLimits& limits, const base::Clock& clock,
-                                          base::Diagnostics& diagnostics);
+                                          base::Diagnostics& diagnostics, metrics::Registry* registry = nullptr);
   // Stops, and waits for what runs. The server must not call its routes any more.
   virtual ~QueryApi() = default;
   QueryApi(const QueryApi&) = delete;

@@ -12,7 +12,7 @@
 namespace weir::serve {
 
 struct Tenant {
-  std::string name;                           // "" without the header
+  std::string name;                             // "" without the header
   std::optional<httpd::Response> refused = {};  // 400, in Loki's words: the header is no tenant, or names several
 };
 

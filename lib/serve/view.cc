@@ -1,5 +1,6 @@
 #include "serve/view.h"
 
+#include "gotext/quantity.h"
 #include "record/json.h"
 #include "scan/record_counts.h"
 #include "scan/unmatched.h"
@@ -101,6 +102,7 @@ class View {
       : call_(call),
         request_(std::move(request)),
         counts_(request_.range, request_.buckets),
+        shown_(counts_),
         told_(call.shared().clock.monotonic()) {}
 
   void run() {
@@ -113,6 +115,11 @@ class View {
  private:
   // Nobody reads, or the call is over.
   bool ended() { return unread_ || call_.over(); }
+  // For what reads: once false, something is left unread.
+  bool go_on() {
+    cut_ = cut_ || ended();
+    return !cut_;
+  }
 
   Result<std::unique_ptr<scan::SpoolScan>> scan(const TimeRange& range) {
     auto scan = call_.scan(request_.query, range);
@@ -126,7 +133,7 @@ class View {
     done_ = before + work.done;
     all_ = std::max(all_, before + work.all);
     tell();
-    return !ended();
+    return go_on();
   }
 
   void tell() {
@@ -172,10 +179,10 @@ class View {
         if (out_.size() >= kPiece) send();
       }
       send();
-      return !ended();
+      return go_on();
     });
     if (!read) return read;
-    if (!more_) counts_.add(counts);
+    (more_ ? shown_ : counts_).add(counts);
     return {};
   }
 
@@ -196,7 +203,7 @@ class View {
     // One more than is wanted would not tell more: what is older is seen in the next slice.
     auto older = (*scan)->keep_newest(request_.limit - lines_);
     if (!older) return std::move(older).error();
-    LevelCounts counts = counts_;
+    LevelCounts counts = shown_;
     counts.clear();
     std::string text;
     std::vector<std::size_t> ends;
@@ -209,13 +216,20 @@ class View {
         ends.push_back(text.size());
       }
       too_much = text.size() > call_.limits().answer;
-      return !too_much && !ended();
+      return !too_much && go_on();
     });
     if (!read) return read;
     if (too_much) return too_large(call_);
+    if (cut_) {
+      // The newest of these may be missing: what is shown has no hole.
+      lines_ -= ends.size();
+      shown_.add(counts);
+      return {};
+    }
     send_reversed(text, ends);
     more_ = *older;
     if (more_) {
+      shown_.add(counts);
       uncounted_ = {request_.range.from, slice.to};
     } else {
       counts_.add(counts);
@@ -274,7 +288,10 @@ class View {
 
   void finish(const Result<void>& done) {
     const auto instead = call_.when_over();
-    if (!done || instead) {
+    if (done && call_.late()) {
+      finish_in_part();
+    } else if (!done || instead) {
+      if (!done) call_.set_failed();
       out_ += fmt::format("{{\"type\":\"error\",\"message\":{}}}\n", json_string(done ? instead->body : done.error().message));
     } else {
       if (counts_.counts()) out_ += counts_.json() + '\n';
@@ -288,6 +305,16 @@ class View {
     call_.exchange().end();
   }
 
+  // The time was too short: shows what was read.
+  void finish_in_part() {
+    // What count_the_rest() has counted so far may lack some of the lines.
+    counts_.raise(shown_);
+    if (counts_.counts()) out_ += counts_.json(true) + '\n';
+    const std::string why = fmt::format("not all was read within {}: choose a shorter time, or a selector that takes fewer streams",
+                                        gotext::print_range_duration(call_.limits().time));
+    out_ += fmt::format("{{\"type\":\"end\",\"lines\":{},\"more\":true,\"partial\":true,\"why\":{}}}\n", lines_, json_string(why));
+  }
+
   std::string explain() {
     if (call_.spools().empty()) return "the spool holds no records";
     return scan::explain_nothing_in_spools(call_.spools(), request_.text, request_.range, call_.now(), call_.tenant());
@@ -295,14 +322,14 @@ class View {
 
   Call& call_;
   const ViewRequest request_;
-  LevelCounts counts_;
+  LevelCounts counts_, shown_;  // shown_: of lines that count_the_rest() counts with all others of their time
   Levels levels_;
   StreamNumbers streams_;
   std::string out_;  // not sent yet
   std::uint64_t lines_ = 0;
   bool more_ = false, unsure_ = false;
   TimeRange uncounted_ = {0, 0};
-  bool unread_ = false;
+  bool unread_ = false, cut_ = false;
   base::Monotonic told_;              // when progress was told last
   std::uint64_t done_ = 0, all_ = 0;  // bytes of blocks, about
 };

@@ -13,9 +13,10 @@
 //   {"type":"progress","done":N,"all":N}      bytes, at most four a second
 //   {"type":"histogram","step_ns":N,"start":"<ns>","buckets":{"error":[[i,count],…],…}}
 //       of all records of the range that match, by level, in parts of step_ns from start on. Behind the lines: a second pass counts
-//       what the limit left out
+//       what the limit left out. Where the time did not suffice it has "partial":true, and counts what was read
 //   {"type":"end","lines":N,"more":bool,"why":"…"}
-//       `more`: there are records that the limit left out. `why`, without any lines: what may be wrong with the query
+//       `more`: there are records that the limit left out. `why`, without any lines: what may be wrong with the query. When
+//       QueryLimits::time is up, what was found until then is shown, and the end has "more":true, "partial":true, and a `why`
 //   {"type":"error","message":"…"}            in place of the end
 //
 // What is refused before anything was sent is answered with its status and {"type":"error","message":"…","line":L,"col":C,

@@ -13,8 +13,8 @@ namespace weir::serve {
 class Workers {
  public:
   struct Limits {
-    std::size_t threads = 2;                    // jobs at once
-    std::size_t waiting = 32;                   // jobs that wait beyond these
+    std::size_t threads = 2;                   // jobs at once
+    std::size_t waiting = 32;                  // jobs that wait beyond these
     base::Duration rest = 10 * base::kSecond;  // a thread without work ends after this time
   };
   static std::unique_ptr<Workers> create(const Limits& limits);

@@ -37,7 +37,7 @@ ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline:
     : spec_(spec), inbox_(inbox), context_(context) {
   if (context.metrics != nullptr) reading_.emplace(context);
   queries_ = serve::QueryApi::create({.spool = spec.spool, .read_only = inbox == nullptr, .version = spec.version}, spec.queries,
-                                     *context.clock, *context.diagnostics);
+                                     *context.clock, *context.diagnostics, context.metrics);
   tails_ = serve::TailHub::create(spec.spool, spec.tails, *context.clock, *context.diagnostics);
 }
 
@@ -49,6 +49,7 @@ Result<std::unique_ptr<ServeSite>> ServeSite::start(const ServeSpec& spec, serve
   options.limits = limits_of(spec);
   options.tls = spec.tls;
   options.diagnostics = context.diagnostics;
+  options.not_found = "404 page not found\n";  // as Loki
   auto access = httpd::Access::create(spec.users, spec.hosts, *context.diagnostics);
   if (!access) return std::move(access).error();
   options.access = *std::move(access);

@@ -63,6 +63,18 @@ TEST_F(RoutesTest, RefusesTheRest) {
   EXPECT_EQ(refused_.body, "Method Not Allowed\n");
 }
 
+TEST_F(RoutesTest, AnUnknownPathMayHaveItsOwnText) {
+  EXPECT_EQ(where("GET", "/nope"), "404");
+  EXPECT_EQ(refused_.body, "Not Found\n");
+  const Routes other({{"GET", "/", none}}, "404 page not found\n");
+  Request request{.method = "GET"};
+  EXPECT_EQ(other.find(request, "/nope", refused_), nullptr);
+  EXPECT_EQ(refused_.body, "404 page not found\n");
+  request.method = "PUT";
+  EXPECT_EQ(other.find(request, "/", refused_), nullptr);
+  EXPECT_EQ(refused_.body, "Method Not Allowed\n");
+}
+
 TEST(Refusal, NamesItsReason) {
   EXPECT_EQ(refusal(431).body, "Request Header Fields Too Large\n");
   EXPECT_EQ(reason_of(599), "Unknown");

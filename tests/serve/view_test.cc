@@ -135,6 +135,50 @@ TEST_F(ViewTest, WhoLeavesEndsIt) {
   EXPECT_EQ(leaves->pieces.size(), 1U);
 }
 
+// The time is up when the first piece with this text is sent.
+class EndsTheTime : public test::FakeExchange {
+ public:
+  EndsTheTime(httpd::Request request, test::FakeClock& clock, std::string at)
+      : FakeExchange(std::move(request)), clock_(clock), at_(std::move(at)) {}
+  bool write(std::string piece) override {
+    if (piece.find(at_) != std::string::npos) clock_.advance(base::kHour);
+    return FakeExchange::write(std::move(piece));
+  }
+
+ private:
+  test::FakeClock& clock_;
+  const std::string at_;
+};
+
+TEST_F(ViewTest, WhenTheTimeIsUpItShowsWhatItHas) {
+  std::vector<test::StoredRecord> records;
+  for (int i = 0; i < 5000; ++i) records.push_back({{{"app", "x"}}, at(i * 0.1), "error " + std::string(200, 'x')});
+  store(records);
+  const auto routes = api().routes();
+  const auto show = [&](const std::string& more) {
+    auto request = get("/weir/api/v1/view?" + std::string(kAll) + kTime + "&buckets=1" + more);
+    const auto exchange = std::make_shared<EndsTheTime>(request, context.clock, R"("type":"line")");
+    test::route_of(routes, request)->later(exchange);
+    return exchange->wait().body;
+  };
+  // The newest lines are all there; what the limit left out was not counted.
+  EXPECT_THAT(
+      show("&limit=3"),
+      ::testing::EndsWith(R"("partial":true,"buckets":{"error":[[0,3]]}})"
+                          "\n"
+                          R"({"type":"end","lines":3,"more":true,"partial":true,"why":"not all was read within 1m: choose a )"
+                          R"(shorter time, or a selector that takes fewer streams"})"
+                          "\n"));
+  // What was read is shown and counted.
+  const std::string oldest = show("&limit=100000&direction=forward");
+  std::size_t lines = 0;
+  for (std::size_t found = 0; (found = oldest.find(R"("type":"line")", found)) != std::string::npos; ++found) ++lines;
+  EXPECT_GT(lines, 0U);
+  EXPECT_LT(lines, records.size());
+  EXPECT_THAT(oldest, HasSubstr("\"partial\":true,\"buckets\":{\"error\":[[0," + std::to_string(lines) + "]]}}"));
+  EXPECT_THAT(oldest, HasSubstr("{\"type\":\"end\",\"lines\":" + std::to_string(lines) + ",\"more\":true,\"partial\":true,"));
+}
+
 TEST_F(ViewTest, TheLinesAround) {
   store({{{{"app", "x"}}, at(1), "1"},
          {{{"app", "x"}, {"pod", "a"}}, at(2), "another stream"},
@@ -179,6 +223,15 @@ TEST(LevelCounts, RoundSteps) {
   f(3000 * 24 * base::kHour, 60, 50 * 24 * base::kHour);
   EXPECT_FALSE(LevelCounts({0, 0}, 60).counts());
   EXPECT_FALSE(LevelCounts({0, 100}, 0).counts());
+}
+
+TEST(LevelCounts, TheLargerOfTwo) {
+  LevelCounts counts({0, base::kHour}, 1), other = counts;
+  counts.add("info", 1, 3);
+  other.add("info", 1, 2);
+  other.add("error", 1, 4);
+  counts.raise(other);
+  EXPECT_THAT(counts.json(true), HasSubstr(R"("partial":true,"buckets":{"error":[[0,4]],"info":[[0,3]]})"));
 }
 
 TEST(LevelCounts, LevelsAreBounded) {
