@@ -73,6 +73,8 @@ class Serve : public cli::Invocation {
                     cli::kAtLeastOne)
         ->group(asking);
     cli::add_size(app, "--memory", query_memory_, "most memory of a query for reading", {.least = 1 << 20})->group(asking);
+    cli::add_number(app, "--max-entries", spec_.queries.entries, "most lines that a query may ask for; 0: any number")
+        ->group(asking);
     cli::add_number(app, "--max-tails", spec_.tails.tails, "tails at once", cli::kAtLeastOne)->group(asking);
 
     constexpr const char* receiving = "Receiving";
@@ -181,12 +183,34 @@ A line has at most 256 KiB, a stream at most 15 labels, an entry at most 128 met
 has at most 16 MiB as it comes and 64 MiB when it is unpacked. When more requests come than serve can store, further
 ones get 503 with Retry-After.
 
-Two queries run at once (--max-queries), and 64 more may wait; then serve answers 429. A query takes at most --query-timeout and
---memory. A query of logs gives at most 5,000 entries, and one of metrics 500 series, as with Loki.
-
 The spool is a ring: serve evicts the oldest records when they are older than --retain, or when SPOOL reaches
 --max-size. When a consumer such as `weir push --spool` is registered, records that it has not acknowledged are kept.
 When these fill the spool, --on-full block makes requests wait; after five seconds, serve answers new ones with 503.
+
+# Queries
+serve answers as Loki 3.7 does: query and query_range, labels, series, index/stats and index/volume, detected_labels
+and detected_fields, format_query, and tail.
+
+--max-queries queries run at once, and each takes up to --memory for reading and 64 MiB for its answer. Further ones
+wait; when 64 wait, new ones are answered 429. A query that takes longer than --query-timeout is answered 504; the page
+shows what was found until then. As with Loki, a query of logs gives at most 5,000 lines (--max-entries), a metric query
+has at most 500 series, and a time range is at most 721 h (30 days). The text of a query has at most 16 KiB.
+
+# Differences from Loki
+approx_topk and `variants` are refused with 400. A Loki that has not switched them on refuses them with other texts.
+Behind the text of an error there may be one more line, with advice.
+
+With `interval`, Loki begins anew wherever its frontend splits a query, which is every hour. serve does not.
+
+format_query keeps the meaning of a query also where Loki loses parentheses, an `or` of line filters, or the last digits
+of a number.
+
+/api/prom/label/NAME/values gives the values of the label, where Loki 3.7 gives the names of all labels.
+/loki/api/v1/patterns is answered 404, as by a Loki without a pattern ingester. /loki/api/v1/drilldown-limits is also
+answered without a tenant.
+
+Numbers of index/stats and index/volume are exact. Of the statistics that come with an answer, only the time, the bytes
+that were read and the number of entries are filled in.
 
 # Tails
 /loki/api/v1/tail sends new records over a WebSocket, for `logcli query --tail`, `weir query -f` and Grafana. Up to 64
