@@ -58,7 +58,7 @@ TEST(Visible, EightBytesAtOnceAsOneByOne) {
       EXPECT_EQ(visible_prefix(text), static_cast<std::size_t>(at)) << int{c};
     }
   }
-  EXPECT_EQ(visible_prefix(" ~ ~ ~ ~~~~~~~~~  "), 19U);
+  EXPECT_EQ(visible_prefix(" ~ ~ ~ ~~~~~~~~~  "), 18U);
 }
 
 TEST(Visible, AppendVisible) {

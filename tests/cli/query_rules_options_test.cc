@@ -22,7 +22,7 @@ TEST(QueryRulesOptions, WhatDoesNotGoTogether) {
   EXPECT_EQ(mistake(options({"f"}), {.spool = true}), "");
   EXPECT_EQ(mistake(options({"f"}), {.words = true, .spool = true}), "--rules takes no query beside it");
   EXPECT_EQ(mistake(options({"f"}), {.selection = true, .spool = true}), "--rules takes no query beside it");
-  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool");
+  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool or records on standard input");
   EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .to_given = true}), "--at and --to both say when");
 }
 
