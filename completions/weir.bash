@@ -59,7 +59,7 @@ _weir() {
     prev=${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top convert docs help --help --version'
+    _weir_words 'tail enrich filter buffer push replay query serve run rules smoke spool top convert docs help --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -187,6 +187,24 @@ _weir() {
         esac
       fi
       ;;
+    serve)
+      case $prev in
+        --sync) _weir_words 'off normal full'; return ;;
+        -h|--help) _weir_words 'all'; return ;;
+        --on-full) _weir_words 'block drop-oldest'; return ;;
+        --auth-file|--token-file|--tls-cert|--tls-key|--metrics-file) _weir_files; return ;;
+        --listen|--host|--max-size|--min-free|--retain|--query-timeout|--max-queries|--memory|--max-entries|--max-tails|--reject-old|--max-behind|--metrics) return ;;
+      esac
+      if [[ $cur == -* ]]; then
+        _weir_words '--listen --read-only --sync --exit-zero-on-term -h --help --auth-file --token-file --tls-cert --tls-key --host --insecure --max-size --min-free --retain --on-full --query-timeout --max-queries --memory --max-entries --max-tails --reject-old --max-behind --no-service-name --no-levels --metrics --metrics-file'
+      else
+        _weir_given '--listen --sync -h --help --auth-file --token-file --tls-cert --tls-key --host --max-size --min-free --retain --on-full --query-timeout --max-queries --memory --max-entries --max-tails --reject-old --max-behind --metrics --metrics-file'
+        case ${#given[@]}:${given[0]-} in
+          0:*) _weir_spools ;;
+          *) : ;;
+        esac
+      fi
+      ;;
     run)
       case $prev in
         -h|--help) _weir_words 'all'; return ;;
@@ -296,8 +314,8 @@ _weir() {
       else
         _weir_given '--dir -h --help'
         case ${#given[@]}:${given[0]-} in
-          1:man) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
-          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
+          1:man) _weir_words 'weir tail enrich filter buffer push replay query serve run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
+          1:markdown) _weir_words 'weir tail enrich filter buffer push replay query serve run rules smoke spool top convert docs pipeline record rules.5 spool.5 guide-alloy guide-fluent-bit guide-logcli guide-promtail guide-stern logql metrics troubleshooting' ;;
           1:completion) _weir_words 'bash zsh fish' ;;
           1:pipeline) _weir_words 'node backfill debug-recorder docker journal node-to-loki redact sample spill tenants two-targets' ;;
           1:rules) _weir_words 'node debug-recorder redact sample' ;;
@@ -308,7 +326,7 @@ _weir() {
         esac
       fi
       ;;
-    help) _weir_words 'tail enrich filter buffer push replay query run rules smoke spool top convert docs help' ;;
+    help) _weir_words 'tail enrich filter buffer push replay query serve run rules smoke spool top convert docs help' ;;
   esac
 }
 
