@@ -77,10 +77,10 @@ Result<std::optional<base::TimeRange>> stored_time(std::span<const std::string> 
 }
 
 Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::MetricQuery& query, const MetricScan& how,
-                                     base::Diagnostics& diagnostics, std::uint64_t& unreadable) {
+                                     Damage damage, std::uint64_t& unreadable) {
   const base::TimeRange reads = query.reads();
   if (reads.from >= reads.to) return query.finish();
-  auto spools = SpoolSet::open(paths, reads, diagnostics);
+  auto spools = SpoolSet::open(paths, reads, std::move(damage));
   if (!spools) return std::move(spools).error();
   const MakeMatcher matcher = [&query]() -> Result<std::unique_ptr<Matcher>> {
     auto another = query.again();

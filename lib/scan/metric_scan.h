@@ -1,9 +1,9 @@
 // A metric query over one or several spools.
 #pragma once
 
-#include "base/diagnostics.h"
 #include "base/result.h"
 #include "logql/metric_query.h"
+#include "scan/damage.h"
 #include "scan/spool_scan.h"
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct MetricScan {
 };
 
 // Every record of the tenant counts but rejected ones. `unreadable` gets the number of blocks that could not be read, each of which
-// `diagnostics` gets a message about. Errors: those of MetricQuery and SpoolScan.
+// `damage` is told of. Errors: those of MetricQuery and SpoolScan.
 base::Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::MetricQuery& query, const MetricScan& how,
-                                           base::Diagnostics& diagnostics, std::uint64_t& unreadable);
+                                           Damage damage, std::uint64_t& unreadable);
 
 }  // namespace weir::scan

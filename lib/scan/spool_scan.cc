@@ -13,27 +13,36 @@ using record::LabelSetRef;
 using spool::TimeRange;
 
 Result<std::unique_ptr<SpoolScan>> SpoolScan::open(const std::string& path, const std::string& query, const TimeRange& range,
-                                                   base::Diagnostics& diagnostics) {
-  return open({&path, 1}, query, range, diagnostics);
+                                                   Damage damage) {
+  return open({&path, 1}, query, range, std::move(damage));
+}
+
+Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::shared_ptr<spool::Reader> reader, const std::string& query,
+                                                   const TimeRange& range, Damage damage) {
+  auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
+  if (!compiled) return std::move(compiled).error();
+  auto spools = SpoolSet::of({std::move(reader)}, range, std::move(damage));
+  if (!spools) return std::move(spools).error();
+  return std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*spools), std::move(*compiled), range));
 }
 
 Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, const std::string& query,
-                                                   const TimeRange& range, base::Diagnostics& diagnostics) {
+                                                   const TimeRange& range, Damage damage) {
   auto compiled = logql::LogQuery::compile(query, {.selector_optional = true});
   if (!compiled) return std::move(compiled).error();
-  return open(paths, std::move(*compiled), range, diagnostics);
+  return open(paths, std::move(*compiled), range, std::move(damage));
 }
 
 Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, logql::LogExpr query, const TimeRange& range,
-                                                   base::Diagnostics& diagnostics) {
+                                                   Damage damage) {
   auto compiled = logql::LogQuery::compile(std::move(query), {});
   if (!compiled) return std::move(compiled).error();
-  return open(paths, std::move(*compiled), range, diagnostics);
+  return open(paths, std::move(*compiled), range, std::move(damage));
 }
 
 Result<std::unique_ptr<SpoolScan>> SpoolScan::open(std::span<const std::string> paths, logql::LogQuery query,
-                                                   const TimeRange& range, base::Diagnostics& diagnostics) {
-  auto spools = SpoolSet::open(paths, range, diagnostics);
+                                                   const TimeRange& range, Damage damage) {
+  auto spools = SpoolSet::open(paths, range, std::move(damage));
   if (!spools) return std::move(spools).error();
   return std::unique_ptr<SpoolScan>(new SpoolScan(std::move(*spools), std::move(query), range));
 }

@@ -1,10 +1,10 @@
 // The records of one or several spools that match a log query, in the order of their time, within bounded memory.
 #pragma once
 
-#include "base/diagnostics.h"
 #include "base/result.h"
 #include "logql/log_query.h"
 #include "record/record.h"
+#include "scan/damage.h"
 #include "scan/limits.h"
 #include "scan/log_matcher.h"
 #include "scan/ordered_scan.h"
@@ -22,14 +22,16 @@ namespace weir::scan {
 // Not thread safe. Does not see what is stored after open(). What is evicted meanwhile is missing, and run() says how much that is.
 class SpoolScan {
  public:
-  // Several spools are read as one. `query` may have no selector. `diagnostics` gets a message about what cannot be read, and must
-  // outlive the scan.
+  // Several spools are read as one. `query` may have no selector. `damage` is told what cannot be read.
   static base::Result<std::unique_ptr<SpoolScan>> open(std::span<const std::string> paths, const std::string& query,
-                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
+                                                       const spool::TimeRange& range, Damage damage);
   static base::Result<std::unique_ptr<SpoolScan>> open(std::span<const std::string> paths, logql::LogExpr query,
-                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
+                                                       const spool::TimeRange& range, Damage damage);
   static base::Result<std::unique_ptr<SpoolScan>> open(const std::string& path, const std::string& query,
-                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
+                                                       const spool::TimeRange& range, Damage damage);
+  // Of a spool that is open already, whatever its path leads to by now.
+  static base::Result<std::unique_ptr<SpoolScan>> open(std::shared_ptr<spool::Reader> reader, const std::string& query,
+                                                       const spool::TimeRange& range, Damage damage);
 
   // Calls `each` with batches of matching records, oldest first; equal times come in the order of the paths, and within one
   // spool in the order of storing. Held records have their mark. Rejected ones are left out, unless take_states() says
@@ -41,9 +43,9 @@ class SpoolScan {
   // take_states(): chooses records by their state; several threads may ask. keep_as_stored(): the query only selects, and changes
   // nothing. Call both before run() or keep_newest().
   void take_states(WantedState wanted) { wanted_ = std::move(wanted); }
-  // Takes the records of one tenant alone, "" those without one; otherwise those of all tenants come. Blocks without records of it
-  // are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
-  void take_tenant(std::string tenant) { tenant_ = std::move(tenant); }
+  // Takes the records of one tenant alone, "" those without one; nullopt, the default: those of all tenants. Blocks without records
+  // of this tenant are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
+  void take_tenant(WantedTenant tenant) { tenant_ = std::move(tenant); }
   // Leaves out streams, beside those that the query does not select. Only the thread of run() asks, so no other one reads blocks.
   void take_streams(std::function<bool(const record::LabelSet&)> wanted) { options_.streams = std::move(wanted); }
   // Leaves out blocks that hold nothing wanted, without opening them. Call it before run() or keep_newest().
@@ -67,7 +69,8 @@ class SpoolScan {
   using Watch = scan::Watch;
   void watch(Watch watch) { watch_ = std::move(watch); }
 
-  // A lower bound: when a spool has lost its write-ahead log, one block is counted, however many are missing.
+  // A lower bound, of all scans that share the account of the damage: when a spool has lost its write-ahead log, one block is
+  // counted, however many are missing.
   [[nodiscard]] std::uint64_t unreadable_blocks() const { return spools_.unreadable(); }
   // Before run() and keep_newest().
   void set_limits(const Limits& limits) { limits_ = limits; }
@@ -76,7 +79,7 @@ class SpoolScan {
   SpoolScan(SpoolSet spools, logql::LogQuery query, const spool::TimeRange& range)
       : spools_(std::move(spools)), query_(std::move(query)), range_(range) {}
   static base::Result<std::unique_ptr<SpoolScan>> open(std::span<const std::string> paths, logql::LogQuery query,
-                                                       const spool::TimeRange& range, base::Diagnostics& diagnostics);
+                                                       const spool::TimeRange& range, Damage damage);
   base::Result<std::unique_ptr<OrderedScan>> plan(bool times);
 
   SpoolSet spools_;

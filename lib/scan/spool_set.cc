@@ -1,7 +1,5 @@
 #include "scan/spool_set.h"
 
-#include "base/count.h"
-
 #include <algorithm>
 #include <tuple>
 
@@ -9,29 +7,29 @@ namespace weir::scan {
 
 using base::Result;
 
-Result<SpoolSet> SpoolSet::open(std::span<const std::string> paths, const base::TimeRange& range, base::Diagnostics& diagnostics) {
-  SpoolSet set(diagnostics);
+Result<SpoolSet> SpoolSet::open(std::span<const std::string> paths, const base::TimeRange& range, Damage damage) {
+  Readers readers;
   for (const std::string& path : paths) {
-    if (auto added = set.add(path, range); !added) return std::move(added).error();
+    auto reader = spool::Reader::open(path);
+    if (!reader) return std::move(reader).error();
+    readers.push_back(std::move(*reader));
   }
+  return of(std::move(readers), range, std::move(damage));
+}
+
+Result<SpoolSet> SpoolSet::of(Readers readers, const base::TimeRange& range, Damage damage) {
+  SpoolSet set(std::move(damage));
+  for (std::size_t spool = 0; spool < readers.size(); ++spool) {
+    auto blocks = readers[spool]->list({.time = range});
+    if (!blocks) return std::move(blocks).error();
+    for (const spool::BlockInfo& block : *blocks) set.blocks_.push_back({spool, block});
+    if (const auto missing = readers[spool]->missing()) set.damage_.log(readers[spool]->path(), *missing);
+  }
+  set.readers_ = std::move(readers);
   std::sort(set.blocks_.begin(), set.blocks_.end(), [](const Block& a, const Block& b) {
     return std::tie(a.info.min_timestamp, a.spool, a.info.id) < std::tie(b.info.min_timestamp, b.spool, b.info.id);
   });
   return set;
-}
-
-Result<void> SpoolSet::add(const std::string& path, const base::TimeRange& range) {
-  auto reader = spool::Reader::open(path);
-  if (!reader) return std::move(reader).error();
-  auto blocks = (*reader)->list({.time = range});
-  if (!blocks) return std::move(blocks).error();
-  for (const spool::BlockInfo& block : *blocks) blocks_.push_back({readers_.size(), block});
-  if (const auto missing = (*reader)->missing()) {
-    ++unreadable_;
-    diagnostics_->say(*missing);
-  }
-  readers_.push_back(std::move(*reader));
-  return {};
 }
 
 Readers SpoolSet::more_readers() const {
@@ -46,20 +44,11 @@ Readers SpoolSet::more_readers() const {
 
 void SpoolSet::note(const Block& block, const Found& found) {
   if (found.kind == Found::Kind::unreadable) note_unreadable(block, found.why);
-  if (found.kind == Found::Kind::evicted && noted_.emplace(block.spool, block.info.id).second) evicted_ += block.info.records;
+  if (found.kind == Found::Kind::evicted) damage_.evicted(readers_[block.spool]->path(), block.info.id, block.info.records);
 }
 
 void SpoolSet::note_unreadable(const Block& block, const std::string& why) {
-  if (!noted_.emplace(block.spool, block.info.id).second) return;
-  ++unreadable_;
-  diagnostics_->say(why);
-}
-
-void SpoolSet::say_evicted() {
-  const std::uint64_t missing = std::exchange(evicted_, 0);
-  if (missing == 0) return;
-  diagnostics_->say(fmt::format("up to {} missing: the process that writes the spool removed {} meanwhile",
-                                base::count_of(missing, "record is", "records are"), missing == 1 ? "it" : "them"));
+  damage_.block(readers_[block.spool]->path(), block.info.id, why);
 }
 
 }  // namespace weir::scan

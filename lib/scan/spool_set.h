@@ -1,15 +1,14 @@
 // Several spools that are read as one: their readers, their blocks, and what of them could not be read.
 #pragma once
 
-#include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/time_range.h"
 #include "scan/block_search.h"
+#include "scan/damage.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,9 +19,10 @@ namespace weir::scan {
 // Not thread safe.
 class SpoolSet {
  public:
-  // Only blocks with records in this time. `diagnostics` must outlive the set. Errors: those of spool::Reader::open().
-  static base::Result<SpoolSet> open(std::span<const std::string> paths, const base::TimeRange& range,
-                                     base::Diagnostics& diagnostics);
+  // Only blocks with records in this time. Errors: those of spool::Reader::open().
+  static base::Result<SpoolSet> open(std::span<const std::string> paths, const base::TimeRange& range, Damage damage);
+  // The same of readers that are open already, in place of paths.
+  static base::Result<SpoolSet> of(Readers readers, const base::TimeRange& range, Damage damage);
 
   // By first time; of equal ones in the order of the paths, and in one spool in the order of storing.
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
@@ -39,20 +39,16 @@ class SpoolSet {
   void note(const Block& block, const Found& found);
   void note_unreadable(const Block& block, const std::string& why);
   // Says how many records were evicted while the spools were read, in blocks that note() was told of since the last call.
-  void say_evicted();
-  // A lower bound: when a spool has lost its write-ahead log, one block is counted, however many are missing.
-  [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
+  void say_evicted() { damage_.say_evicted(); }
+  // Of all sets that share the account.
+  [[nodiscard]] std::uint64_t unreadable() const { return damage_.unreadable(); }
 
  private:
-  explicit SpoolSet(base::Diagnostics& diagnostics) : diagnostics_(&diagnostics) {}
-  base::Result<void> add(const std::string& path, const base::TimeRange& range);
+  explicit SpoolSet(Damage damage) : damage_(std::move(damage)) {}
 
-  base::Diagnostics* diagnostics_;
+  Damage damage_;
   Readers readers_;
   std::vector<Block> blocks_;
-  std::uint64_t unreadable_ = 0;
-  std::set<std::pair<std::size_t, std::uint64_t>> noted_;
-  std::uint64_t evicted_ = 0;  // records, not reported yet
 };
 
 }  // namespace weir::scan

@@ -10,8 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -217,30 +215,26 @@ class Hub : public TailHub {
   }
 
   std::optional<scan::NewBlocks> open_spool(bool is_new) {
-    if (::access(spool_.c_str(), F_OK) != 0) return std::nullopt;
-    auto blocks = scan::NewBlocks::open(spool_);
+    auto blocks = scan::NewBlocks::open_if_there(spool_);
     if (!blocks) {
       diagnostics_.warn("tail-open", fmt::format("tails wait for the spool: {}", blocks.error().message));
       return std::nullopt;
     }
+    if (!*blocks) return std::nullopt;
     if (is_new) {
-      if (auto known = blocks->take(); !known) return std::nullopt;
+      if (auto known = (*blocks)->take(); !known) return std::nullopt;
     } else {
       behind_ = true;  // all that it has is new
     }
-    return *std::move(blocks);
+    return std::move(**blocks);
   }
 
   void look(std::optional<scan::NewBlocks>& blocks, const std::vector<std::shared_ptr<Tail>>& tails) {
     using Change = scan::NewBlocks::Change;
     auto change = blocks->look();
     if (!change) return warn(change.error());
-    if (*change == Change::replaced) {
-      blocks = open_spool(false);
-      if (!blocks) return;
-    } else if (*change != Change::committed && !behind_) {
-      return;
-    }
+    // All that another spool has in this one's place is new.
+    if (*change != Change::committed && *change != Change::replaced && !behind_) return;
     behind_ = false;
     auto added = blocks->take();
     if (!added) {

@@ -49,9 +49,10 @@ struct Reader::Impl {
     return prepare();
   }
 
-  // Of a file that is read without sharing its log's index: what was committed since.
+  // Of a file that is read without sharing its log's index: what was committed since. Where another file stands in its place, what
+  // was read of it is all there is.
   base::Result<void> renew() {
-    if (!file.database.outdated()) return {};
+    if (!file.database.outdated() || inode_of(path) != inode) return {};
     renewed = true;
     return open();
   }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace weir::scan {
 namespace {
@@ -48,13 +49,51 @@ TEST_F(NewBlocksTest, SeesAnotherFile) {
   store("one");
   auto blocks = NewBlocks::open(path);
   ASSERT_TRUE(blocks.ok());
+  EXPECT_EQ(blocks->take()->size(), 1U);
+  const std::uint64_t one = blocks->reader().spool();
   remove();
   EXPECT_EQ(*blocks->look(), NewBlocks::Change::removed);
+  std::ofstream(path).close();  // a writer is about to make its file
+  EXPECT_EQ(*blocks->look(), NewBlocks::Change::removed);
+  EXPECT_EQ(blocks->take()->size(), 0U);
   store("other");
   EXPECT_EQ(*blocks->look(), NewBlocks::Change::replaced);
-  blocks = NewBlocks::open(path);
+  EXPECT_NE(blocks->reader().spool(), one);
+  EXPECT_EQ(blocks->take()->size(), 1U);
+  EXPECT_EQ(*blocks->look(), NewBlocks::Change::none);
+  store("more");
+  EXPECT_EQ(*blocks->look(), NewBlocks::Change::committed);
+  EXPECT_EQ(blocks->take()->size(), 1U);
+}
+
+TEST_F(NewBlocksTest, WhatWasCommittedBeforeTheRemovalComesFirst) {
+  store("one");
+  auto blocks = NewBlocks::open(path);
   ASSERT_TRUE(blocks.ok());
   EXPECT_EQ(blocks->take()->size(), 1U);
+  store("two");
+  remove();
+  store("another");
+  EXPECT_EQ(*blocks->look(), NewBlocks::Change::committed);
+  const auto last = blocks->take();
+  ASSERT_EQ(last->size(), 1U);
+  record::Batch batch;
+  EXPECT_TRUE(*blocks->reader().load(last->front().id, {}, batch));
+  ASSERT_EQ(batch.records.size(), 1U);
+  EXPECT_EQ(batch.line(batch.records[0]), "two");
+  EXPECT_EQ(*blocks->look(), NewBlocks::Change::replaced);
+  EXPECT_EQ(blocks->take()->size(), 1U);
+}
+
+TEST_F(NewBlocksTest, ThereIsNone) {
+  EXPECT_FALSE(NewBlocks::open_if_there(path)->has_value());
+  std::ofstream(path).close();
+  EXPECT_FALSE(NewBlocks::open_if_there(path)->has_value());
+  EXPECT_FALSE(NewBlocks::open(path).ok());
+  store("one");
+  auto blocks = NewBlocks::open_if_there(path);
+  ASSERT_TRUE(blocks.ok() && blocks->has_value());
+  EXPECT_EQ((*blocks)->take()->size(), 1U);
 }
 
 TEST_F(NewBlocksTest, NeedsASpool) { EXPECT_FALSE(NewBlocks::open(path).ok()); }
