@@ -2,6 +2,7 @@
 
 #include "base/count.h"
 #include "record/json.h"
+#include "scan/unmatched.h"
 
 #include <fmt/format.h>
 
@@ -101,6 +102,11 @@ void AnswerSource::choose_labels(Batch& batch) {
     record.metadata = kept.first(count);
     record.touch();
   }
+}
+
+void AnswerSource::explain_nothing(std::span<const std::string> spools, const base::TimeRange& range, std::uint64_t unreadable) {
+  why_ = unreadable > 0 ? "nothing in what could be read of the spool"
+                        : scan::explain_nothing_in_spools(spools, spec_.logql, range, context_.clock->wall(), spec_.tenant);
 }
 
 void AnswerSource::show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found) {

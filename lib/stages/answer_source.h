@@ -8,6 +8,7 @@
 #include "show/progress.h"
 #include "stages/query.h"
 
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +38,8 @@ class AnswerSource : public pipeline::Source {
 
   // `done` of `all` is searched; `found`: records so far.
   void show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found);
+  // Says why nothing was found in spools; where some of them could not be read, that nothing is known of that.
+  void explain_nothing(std::span<const std::string> spools, const base::TimeRange& range, std::uint64_t unreadable);
   // Records that were passed on.
   [[nodiscard]] std::uint64_t shown() const { return records_out_.value(); }
 

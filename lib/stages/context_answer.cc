@@ -33,8 +33,7 @@ using record::Record;
 
 namespace {
 
-constexpr std::size_t kMatchesAtOnce = 5000;      // of a Loki, whose surroundings are asked for together
-constexpr std::size_t kSortedBytes = 8UL << 20U;  // of groups that are brought into the order of time
+constexpr std::size_t kMatchesAtOnce = 5000;  // of a Loki, whose surroundings are asked for together
 
 class SpoolContext : public AnswerSource {
  public:
@@ -44,9 +43,10 @@ class SpoolContext : public AnswerSource {
   Result<void> run(Outlet& out, base::Stop& stop) override {
     auto result = groups(out, stop);
     progress_.end();
+    unreadable_.add(damage_.unreadable());
     if (result && stop.stopped()) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
     finished_ = result.ok();
-    if (finished_ && shown() == 0) why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
+    if (finished_ && shown() == 0) explain_nothing(spec_.spools, spec_.range, damage_.unreadable());
     return result;
   }
 
@@ -60,7 +60,7 @@ class SpoolContext : public AnswerSource {
       first = **begin;
     }
     const std::string selector = matcher_.expr().matchers.empty() ? "" : logql::print_selector(matcher_.expr().matchers);
-    auto scan = scan::SpoolScan::open(spec_.spools, selector, spec_.range, *context_.diagnostics);
+    auto scan = open_scan(spec_, selector, spec_.range, damage_);
     if (!scan) return std::move(scan).error();
     watch(**scan, stop);
     (*scan)->keep_as_stored();
@@ -73,7 +73,7 @@ class SpoolContext : public AnswerSource {
     auto result = (*scan)->run([&](Batch& batch) -> Result<bool> {
       for (Record& record : batch.records) {
         const bool enough = spec_.forward && spec_.limit > 0 && lines.matches() >= spec_.limit;
-        if (enough && lines.waiting() == 0) return wanted = false;
+        if (enough && lines.open() == 0) return false;
         bool matches = !enough && record.timestamp >= first.time && matcher_.matches(record, batch);
         if (matches && record.timestamp == first.time && first.skip > 0) {
           --first.skip;
@@ -86,7 +86,6 @@ class SpoolContext : public AnswerSource {
       }
       return !stop.stopped();
     });
-    unreadable_.add((*scan)->unreadable_blocks());
     if (!result || !wanted) return result;
     const auto rest = lines.finish();
     return rest ? Result<void>() : Result<void>(rest.error());
@@ -100,7 +99,7 @@ class SpoolContext : public AnswerSource {
 
   // nullopt: nothing matches.
   Result<std::optional<Begin>> first_of_the_newest(base::Stop& stop) {
-    auto scan = scan::SpoolScan::open(spec_.spools, spec_.logql, spec_.range, *context_.diagnostics);
+    auto scan = open_scan(spec_, spec_.logql, spec_.range, damage_);
     if (!scan) return std::move(scan).error();
     watch(**scan, stop);
     auto older = (*scan)->keep_newest(spec_.limit);
@@ -110,7 +109,7 @@ class SpoolContext : public AnswerSource {
     std::uint64_t taken = 0;  // of those at the first time
     if (auto result = count_first(**scan, first, taken); !result) return std::move(result).error();
     if (!first || !more_) return first;
-    auto all = scan::SpoolScan::open(spec_.spools, spec_.logql, {first->time, first->time + 1}, *context_.diagnostics);
+    auto all = open_scan(spec_, spec_.logql, {first->time, first->time + 1}, damage_);
     if (!all) return std::move(all).error();
     watch(**all, stop);
     if (auto result = count_first(**all, first, first->skip); !result) return std::move(result).error();
@@ -139,6 +138,7 @@ class SpoolContext : public AnswerSource {
 
   const ContextSpec around_;
   LogQuery matcher_;
+  scan::Damage damage_{*context_.diagnostics};  // of all scans
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
 };
 
@@ -163,7 +163,11 @@ class LokiContext : public AnswerSource {
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     Gather gather(*this, out);
-    ContextLines lines(around_.before, around_.after, [&](Batch& batch) { return take(out, batch); });
+    ContextLines lines(around_.before, around_.after, [&](Batch& batch) -> Result<bool> {
+      const auto flow = emit(out, batch);
+      if (!flow) return flow.error();
+      return *flow == Flow::more;
+    });
     lines_ = &lines;
     auto result = matches_->run(gather, stop);
     if (!result) return result;
@@ -172,7 +176,7 @@ class LokiContext : public AnswerSource {
     if (spec_.limit > 0 && !spec_.forward && gathered_ >= spec_.limit) {
       if (auto skipped = skip_older(); !skipped) return skipped;
     }
-    const auto more = surround(out);
+    const auto more = surround();
     if (!more) return more.error();
     finished_ = true;
     return {};
@@ -198,7 +202,7 @@ class LokiContext : public AnswerSource {
       }
       // With a limit, what matches beyond it is context: all matches are to be known before any of it is read.
       if (owner_.gathered_ < kMatchesAtOnce || owner_.spec_.limit > 0) return Flow::more;
-      const auto more = owner_.surround(out_);
+      const auto more = owner_.surround();
       if (!more) return more.error();
       owner_.ended_ = !*more;
       return *more ? Flow::more : Flow::done;
@@ -260,7 +264,7 @@ class LokiContext : public AnswerSource {
   }
 
   // Asks for what is around the matches that were gathered, and emits it in the order of time. False: no more are wanted.
-  Result<bool> surround(Outlet& out) {
+  Result<bool> surround() {
     for (const auto& [log, times] : found_) {
       for (const auto& [time, unused] : times) {
         if (const auto read = read_to_.find(log); read != read_to_.end() && time < read->second) continue;
@@ -270,9 +274,7 @@ class LokiContext : public AnswerSource {
     }
     found_.clear();
     gathered_ = 0;
-    auto more = lines_->finish();
-    if (!more || !*more) return more;
-    return give(out);
+    return lines_->finish();
   }
 
   // Reads the log from before the match until its group is complete.
@@ -330,26 +332,6 @@ class LokiContext : public AnswerSource {
     return pager.next(batch);
   }
 
-  Result<bool> take(Outlet& out, Batch& batch) {
-    bytes_ += batch.bytes();
-    groups_.push_back(std::move(batch));
-    batch = Batch();
-    return bytes_ > kSortedBytes ? give(out) : Result<bool>(true);
-  }
-
-  Result<bool> give(Outlet& out) {
-    std::stable_sort(groups_.begin(), groups_.end(),
-                     [](const Batch& a, const Batch& b) { return a.records.front().timestamp < b.records.front().timestamp; });
-    for (Batch& group : groups_) {
-      const auto flow = emit(out, group);
-      if (!flow) return flow.error();
-      if (*flow == Flow::done) return false;
-    }
-    groups_.clear();
-    bytes_ = 0;
-    return true;
-  }
-
   const ContextSpec around_;
   LogQuery matcher_;
   std::unique_ptr<loki::QueryClient> client_;
@@ -359,9 +341,7 @@ class LokiContext : public AnswerSource {
   std::size_t gathered_ = 0;
   std::map<std::string, Timestamp> read_to_;  // of each log
   std::map<std::string, LabelSetRef> known_;  // some labels of each log
-  std::vector<Batch> groups_;
-  std::size_t bytes_ = 0;
-  std::uint64_t incomplete_ = 0;  // times of which Loki does not give all entries
+  std::uint64_t incomplete_ = 0;              // times of which Loki does not give all entries
   std::string summary_;
   bool ended_ = false;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,9 +37,9 @@ LabelSetRef without_stream(const LabelSet& labels) {
 
 struct ContextLines::Group {
   Batch batch;
-  std::uint64_t number = 0;
-  Log* log = nullptr;
-  bool complete = false;
+  std::uint64_t number = 0;  // 0: the next one
+  Log* log = nullptr;        // null: it is complete
+  std::size_t bytes = 0;
 };
 
 // The latest records, in two batches that take turns.
@@ -70,7 +71,7 @@ struct ContextLines::Log {
   Ring ring;
   Group* open = nullptr;
   bool continues = false;    // the group `number` was passed on before it was complete
-  std::uint64_t number = 0;  // of the latest group
+  std::uint64_t number = 0;  // of that group
   std::size_t left = 0;      // records that still belong behind the latest match
   std::size_t behind = 0;    // records since the group's last one
 };
@@ -94,22 +95,28 @@ ContextLines::Log& ContextLines::log_of(const LabelSet& labels) {
 
 void ContextLines::append(Log& log, const Record& record, std::string_view place) {
   if (log.open == nullptr) {
-    groups_.push_back(std::make_unique<Group>());
-    log.open = groups_.back().get();
+    auto& group = groups_[{record.timestamp, ++begun_}];
+    group = std::make_unique<Group>();
+    log.open = group.get();
     log.open->log = &log;
-    if (!std::exchange(log.continues, false)) log.number = ++numbers_;
-    log.open->number = log.number;
+    if (std::exchange(log.continues, false)) {
+      log.open->number = log.number;
+    } else {
+      ++open_;
+    }
   }
   Batch& batch = log.open->batch;
   const std::size_t before = batch.bytes();
   Record& copy = batch.add_copy(record);
-  record::set_metadata(batch, copy, record::kContextGroup, fmt::to_string(log.number));
   if (!place.empty()) record::set_metadata(batch, copy, record::kContextPlace, place);
-  held_ += batch.bytes() - before + sizeof(Record);
+  const std::size_t more = batch.bytes() - before + sizeof(Record);
+  log.open->bytes += more;
+  held_ += more;
 }
 
 void ContextLines::close(Log& log) {
-  if (log.open != nullptr) log.open->complete = true;
+  if (log.open != nullptr || log.continues) --open_;
+  if (log.open != nullptr) log.open->log = nullptr;
   log.open = nullptr;
   log.continues = false;
   log.left = log.behind = 0;
@@ -131,7 +138,7 @@ Result<bool> ContextLines::add(Batch& batch, Record& record, bool matches) {
     if ((log.open != nullptr || log.continues) && ++log.behind > before_) close(log);
     if (before_ > 0) log.ring.add(record, before_);
   }
-  return pass_on();
+  return pass_on(most_);
 }
 
 void ContextLines::skip(const LabelSet& labels) {
@@ -145,26 +152,28 @@ bool ContextLines::is_open(const LabelSet& labels) {
   return log.open != nullptr || log.continues;
 }
 
-Result<bool> ContextLines::pass_on() {
-  while (!groups_.empty() && (groups_.front()->complete || held_ > most_)) {
-    const auto group = std::move(groups_.front());
-    groups_.pop_front();
-    held_ -= std::min(held_, group->batch.bytes() + group->batch.records.size() * sizeof(Record));
-    if (!group->complete) {
+Result<bool> ContextLines::pass_on(std::size_t most) {
+  while (!groups_.empty() && (held_ > most || most == 0)) {
+    const auto group = std::move(groups_.begin()->second);
+    groups_.erase(groups_.begin());
+    held_ -= group->bytes;
+    if (group->number == 0) group->number = ++numbers_;
+    if (group->log != nullptr) {
       group->log->open = nullptr;
       group->log->continues = true;
+      group->log->number = group->number;
     }
+    const std::string number = fmt::to_string(group->number);
+    for (Record& record : group->batch.records) record::set_metadata(group->batch, record, record::kContextGroup, number);
     auto more = each_(group->batch);
     if (!more || !*more) return more;
   }
-  if (groups_.empty()) held_ = 0;
   return true;
 }
 
 Result<bool> ContextLines::finish() {
-  for (const auto& group : groups_) group->complete = true;
   for (auto& [labels, log] : logs_) close(*log);
-  return pass_on();
+  return pass_on(0);
 }
 
 }  // namespace weir::stages

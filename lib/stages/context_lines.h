@@ -5,24 +5,27 @@
 //            one group
 //   ring     of each log the latest records that belong to no group, for the next match
 //
-// Groups come in the order of their first records. A group is passed on when it is complete, and those before it are. When the
-// groups that wait hold more than `most` bytes, the first is passed on as it is, and its later records become a group of their own.
-// So memory does not grow with the answer: it is bounded by `most`, and by the rings.
+// Groups come in the order of their first records, and are numbered in this order. A match that is still to come may bring context
+// that is older than a group which is complete. So groups wait, up to `most` bytes of them; then the first is passed on as it is,
+// and what still belongs to it comes later, under its number. Within so many bytes the order is exact, and memory does not grow
+// with the answer: it is bounded by `most`, and by the rings.
 //
 // Each record of a group has the metadata of record/context_mark.h.
 #pragma once
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "record/label_set.h"
 #include "record/record.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace weir::stages {
 
@@ -43,11 +46,11 @@ class ContextLines {
   void skip(const record::LabelSet& labels);
   // Whether the log of these labels has a group that the next record may belong to.
   [[nodiscard]] bool is_open(const record::LabelSet& labels);
-  // There are no more records.
+  // Passes on all groups: there are no more records, or none before those that were passed on.
   base::Result<bool> finish();
 
   [[nodiscard]] std::uint64_t matches() const { return matches_; }
-  [[nodiscard]] std::size_t waiting() const { return groups_.size(); }  // groups that are not passed on yet
+  [[nodiscard]] std::size_t open() const { return open_; }  // groups that a later record may belong to
 
  private:
   struct Group;
@@ -55,8 +58,9 @@ class ContextLines {
   struct Log;
   Log& log_of(const record::LabelSet& labels);
   void append(Log& log, const record::Record& record, std::string_view place);
-  static void close(Log& log);
-  base::Result<bool> pass_on();
+  void close(Log& log);
+  // The first groups, until no more than `most` bytes wait.
+  base::Result<bool> pass_on(std::size_t most);
 
   std::size_t before_, after_, most_;
   Each each_;
@@ -66,8 +70,11 @@ class ContextLines {
     Log* log = nullptr;
   };
   std::unordered_map<const record::LabelSet*, Known> known_;
-  std::deque<std::unique_ptr<Group>> groups_;  // by their first records
-  std::size_t held_ = 0;                       // bytes of complete and open groups
+  using Order = std::pair<base::Timestamp, std::uint64_t>;  // the time of the first record, and which began to wait first
+  std::map<Order, std::unique_ptr<Group>> groups_;
+  std::uint64_t begun_ = 0;  // groups, and parts of them
+  std::size_t held_ = 0;     // bytes of complete and open groups
+  std::size_t open_ = 0;
   std::uint64_t numbers_ = 0, matches_ = 0;
 };
 

@@ -31,6 +31,10 @@ class Expectation {
   [[nodiscard]] base::Duration wait() const { return wait_; }
   void add(std::uint64_t records) { found_ += records; }
   [[nodiscard]] std::uint64_t found() const { return found_; }
+  // How many more records decide the verdict whatever comes behind them: the last of them is one too many.
+  [[nodiscard]] std::uint64_t room() const {
+    return found_ > bounds_.most ? 0 : bounds_.most - found_ + (bounds_.most < Bounds::kNoMost ? 1 : 0);
+  }
   // More than expected: whatever comes, the verdict is known.
   [[nodiscard]] bool exceeded() const { return found_ > bounds_.most; }
   // To be called after each look at all there is. `over`: there will be no other look.

@@ -55,6 +55,8 @@ Result<std::unique_ptr<pipeline::Source>> FollowSource::first_source() const {
 
 Result<FollowSource::Next> FollowSource::pass_on(Outlet& out, record::Batch& batch) {
   if (batch.records.empty()) return Next::go_on;
+  if (follow_.expectation != nullptr && batch.records.size() > follow_.expectation->room())
+    batch.records.resize(follow_.expectation->room());
   if (follow_.expectation != nullptr) follow_.expectation->add(pipeline::tally_of(batch).records);
   if (!reader_left_) {
     const auto flow = emit(out, batch);

@@ -132,7 +132,7 @@ class MergedAnswer : public AnswerSource {
     finished_ = result.ok();
     if (finished_ && shown() == 0) {
       const std::vector<std::string> paths = {spec_.with_spool};
-      why_ = explain_nothing_in_spools(paths, spec_.logql, spec_.range, context_.clock->wall());
+      explain_nothing(paths, spec_.range, scan_->unreadable_blocks());
     }
     return result;
   }

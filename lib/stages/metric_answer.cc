@@ -36,7 +36,8 @@ class SpoolMetric : public AnswerSource {
       interrupted = interrupted || stop.stopped();
       return !interrupted;
     };
-    auto answer = scan::evaluate(spec_.spools, *query_, {.limits = spec_.scan, .watch = watch}, *context_.diagnostics, unreadable);
+    auto answer = scan::evaluate(spec_.spools, *query_, {.limits = spec_.scan, .tenant = spec_.tenant, .watch = watch},
+                                 *context_.diagnostics, unreadable);
     progress_.end();
     unreadable_.add(unreadable);
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
@@ -44,7 +45,7 @@ class SpoolMetric : public AnswerSource {
     auto emitted = emit_series_of(out, *answer);
     finished_ = emitted.ok();
     if (finished_ && shown() == 0) {
-      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, query_->reads(), context_.clock->wall());
+      explain_nothing(spec_.spools, query_->reads(), unreadable);
       if (why_.empty() && spec_.when_empty.empty()) why_ = "no sample in this time";
     }
     return emitted;
@@ -104,7 +105,7 @@ class SpoolMetric : public AnswerSource {
 
 Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spec, const pipeline::Context& context) {
   base::TimeRange range = spec.range;
-  auto stored = scan::stored_time(spec.spools);
+  auto stored = scan::stored_time(spec.spools, spec.tenant);
   if (!stored) return std::move(stored).error();
   const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
   if (range.from == base::TimeRange::kBeginning) range.from = all.from;

@@ -57,4 +57,13 @@ base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec
   return is_metric_query(spec) ? make_spool_metric(spec, context) : make_spool_answer(spec, context);
 }
 
+base::Result<std::unique_ptr<scan::SpoolScan>> open_scan(const QuerySpec& spec, const std::string& logql,
+                                                         const base::TimeRange& range, const scan::Damage& damage) {
+  auto scan = scan::SpoolScan::open(spec.spools, logql, range, damage);
+  if (!scan) return scan;
+  (*scan)->set_limits(spec.scan);
+  (*scan)->take_tenant(spec.tenant);
+  return scan;
+}
+
 }  // namespace weir::stages

@@ -43,7 +43,8 @@ struct QuerySpec {
   std::optional<int> input;         // a descriptor of JSON lines
   std::vector<std::string> spools;  // paths
   loki::QueryClientConfig loki;
-  std::string with_spool;  // a spool that fills in what Loki lacks; ""
+  std::string with_spool;     // a spool that fills in what Loki lacks; ""
+  scan::WantedTenant tenant;  // of `spools` and `input`; Loki's is in `loki`
 
   base::TimeRange range = {0, 0};  // both ends are fixed
   bool instant = false;            // a metric query at range.to alone
@@ -67,5 +68,10 @@ struct QuerySpec {
 // The summary counts the records that the limit left out, or says why there are none. Errors: Code::config, for a query that cannot
 // be compiled or asked there; those of a spool that cannot be opened.
 base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec, const pipeline::Context& context);
+
+// A scan of the spools of `spec`, for its tenant and within its limits, but for a query and a range of the caller's. Errors: those
+// of scan::SpoolScan::open().
+base::Result<std::unique_ptr<scan::SpoolScan>> open_scan(const QuerySpec& spec, const std::string& logql,
+                                                         const base::TimeRange& range, const scan::Damage& damage);
 
 }  // namespace weir::stages

@@ -64,6 +64,7 @@ class Replay : public pipeline::Source {
       if (wanted) states += (states.empty() ? "" : " or ") + std::string(name);
     }
     if (spec_.rejected) return fmt::format("no record is {}", states);
+    if (scan_->unreadable_blocks() > 0) return "nothing in what could be read of the spool";
     std::string why = explain_nothing_in_spools({&spec_.spool, 1}, spec_.query, spec_.range, context_.clock->wall());
     return why.empty() && !states.empty() ? fmt::format("no record is {}", states) : why;
   }

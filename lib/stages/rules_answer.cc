@@ -66,6 +66,7 @@ class RulesAnswer : public AnswerSource {
     auto scan = scan::SpoolScan::open(question_.spools, survey_.common_filter(), reads, *context_.diagnostics);
     if (!scan) return std::move(scan).error();
     (*scan)->keep_as_stored();
+    (*scan)->take_tenant(question_.tenant);
     (*scan)->take_streams([this](const record::LabelSet& labels) { return survey_.selects(labels); });
     bool interrupted = false;
     (*scan)->watch([&](const scan::SpoolScan::Work& work) {
@@ -86,6 +87,7 @@ class RulesAnswer : public AnswerSource {
 
   // A selector that takes no stream is more likely to be misspelt than right.
   void explain(std::vector<ruler::RuleReport>& reports) const {
+    if (unreadable_.value() > 0) return;  // what could not be read may have it
     std::vector<std::string> queries;
     const auto has_nothing = [](const ruler::RuleReport& report) {
       return !report.error && report.alerts.empty() && report.samples.empty() && !report.last;
@@ -131,22 +133,32 @@ Result<void> check_rule_files(const std::vector<std::string>& paths) {
   return {};
 }
 
+Result<base::Timestamp> rules_time(const RulesQuestion& question, const base::Clock& clock) {
+  auto stored = scan::stored_time(question.spools, question.tenant);
+  if (!stored) return std::move(stored).error();
+  const base::Timestamp newest = *stored ? (*stored)->to - 1 : clock.wall();
+  // Answers have whole milliseconds, and the newest record counts.
+  return (newest + base::kMillisecond - 1) / base::kMillisecond * base::kMillisecond;
+}
+
 Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion& question, std::shared_ptr<RulesVerdict> verdict,
                                                             const pipeline::Context& context) {
   auto files = read_files(question.files, *context.diagnostics);
   if (!files) return std::move(files).error();
   auto kept = std::make_unique<std::vector<ruler::RuleFile>>(*std::move(files));
   RulesQuestion asked = question;
-  auto stored = scan::stored_time(asked.spools);
+  auto stored = scan::stored_time(asked.spools, asked.tenant);
   if (!stored) return std::move(stored).error();
-  // Answers have whole milliseconds, and the newest record counts.
   if (!asked.at) {
-    const base::Timestamp newest = *stored ? (*stored)->to - 1 : context.clock->wall();
-    asked.at = (newest + base::kMillisecond - 1) / base::kMillisecond * base::kMillisecond;
+    auto at = rules_time(asked, *context.clock);
+    if (!at) return std::move(at).error();
+    asked.at = *at;
   }
   if (!*stored) context.diagnostics->say("there are no records");
   if (asked.range.from > *asked.at) {
-    return fail(Code::usage, "cannot evaluate rules before --from").with_hint("--from must not be later than --at");
+    return fail(Code::usage, "cannot evaluate rules at {}, before --from {}", record::to_rfc3339(*asked.at),
+                record::to_rfc3339(asked.range.from))
+        .with_hint("--at says when; without it that is the time of the newest record");
   }
   const base::Timestamp from = std::max(*stored ? (*stored)->from : *asked.at, asked.range.from);
   auto survey = ruler::Survey::compile(*kept, {.at = *asked.at, .from = std::min(from, *asked.at)});

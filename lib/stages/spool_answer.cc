@@ -34,7 +34,7 @@ class SpoolAnswer : public AnswerSource {
     unreadable_.add(scan_->unreadable_blocks());
     finished_ = result.ok();
     if (finished_ && shown() == 0) {
-      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
+      explain_nothing(spec_.spools, spec_.range, scan_->unreadable_blocks());
       if (why_.empty() && !spec_.label.empty()) why_ = explain_no_values(spec_.label, names_);
     }
     return result;
@@ -95,9 +95,8 @@ class SpoolAnswer : public AnswerSource {
 }  // namespace
 
 Result<std::unique_ptr<pipeline::Source>> make_spool_answer(const QuerySpec& spec, const Context& context) {
-  auto scan = scan::SpoolScan::open(spec.spools, spec.logql, spec.range, *context.diagnostics);
+  auto scan = open_scan(spec, spec.logql, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
-  (*scan)->set_limits(spec.scan);
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolAnswer>(spec, context, std::move(*scan)));
 }
 

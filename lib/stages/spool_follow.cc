@@ -57,10 +57,8 @@ class SpoolFollow : public FollowSource {
         removed_ = change == Change::removed;
         if (changes_nothing(change) && !is_over() && looked() == Next::end) return {};  // a look that finds nothing more
       } while (changes_nothing(change) && !is_over());
-      if (change == Change::replaced) {
+      if (change == Change::replaced)
         context_.diagnostics->say(fmt::format("{} was replaced: following the new one", spec_.spools.front()));
-        if (auto opened = open(); !opened) return opened;
-      }
       next = look(out, stop, 0);
     }
   }
@@ -77,8 +75,9 @@ class SpoolFollow : public FollowSource {
     if (blocks->empty()) return Next::go_on;
     std::set<std::uint64_t> added;
     for (const spool::BlockInfo& block : *blocks) added.insert(block.id);
-    auto scan = scan::SpoolScan::open(spec_.spools.front(), spec_.logql, range_, *context_.diagnostics);
+    auto scan = scan::SpoolScan::open(blocks_->spool(), spec_.logql, range_, damage_);
     if (!scan) return std::move(scan).error();
+    (*scan)->take_tenant(spec_.tenant);
     (*scan)->take_blocks([&](const spool::BlockInfo& block) { return added.contains(block.id); });
     (*scan)->watch([&](const scan::SpoolScan::Work&) { return !stop.stopped(); });
     if (limit > 0) {
@@ -91,14 +90,15 @@ class SpoolFollow : public FollowSource {
       next = *passed;
       return next == Next::go_on && !stop.stopped();
     });
-    unreadable_.add((*scan)->unreadable_blocks());
+    unreadable_.reach(damage_.unreadable());
     if (!result) return result.error();
     return next;
   }
 
   base::TimeRange range_;
   std::optional<scan::NewBlocks> blocks_;
-  bool removed_ = false;  // the removal of the spool was said
+  bool removed_ = false;                        // the removal of the spool was said
+  scan::Damage damage_{*context_.diagnostics};  // of all looks
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
 };
 

@@ -121,7 +121,7 @@ class SpoolSummary : public AnswerSource {
     auto emitted = emit_lines(out, *lines);
     finished_ = emitted.ok();
     if (finished_ && shown() == 0) {
-      why_ = explain_nothing_in_spools(spec_.spools, spec_.logql, spec_.range, context_.clock->wall());
+      explain_nothing(spec_.spools, spec_.range, scan_->unreadable_blocks());
       if (why_.empty() && spec_.what == What::values) why_ = explain_values();
       if (why_.empty() && spec_.what == What::volume) why_ = explain_no_label(spec_.by, label_names());
     }
@@ -304,9 +304,8 @@ Result<std::unique_ptr<pipeline::Source>> make_summary_answer(const QuerySpec& s
         .with_hint("ask one of them: leave --with-spool out, or use --spool instead");
   }
   if (spec.spools.empty()) return std::unique_ptr<pipeline::Source>(std::make_unique<LokiSummary>(spec, context));
-  auto scan = scan::SpoolScan::open(spec.spools, spec.logql, spec.range, *context.diagnostics);
+  auto scan = open_scan(spec, spec.logql, spec.range, *context.diagnostics);
   if (!scan) return std::move(scan).error();
-  (*scan)->set_limits(spec.scan);
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolSummary>(spec, context, std::move(*scan)));
 }
 

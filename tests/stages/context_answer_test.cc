@@ -2,6 +2,7 @@
 
 #include "record/context_mark.h"
 #include "spool/writer.h"
+#include "sqlite/database.h"
 #include "stages/context_lines.h"
 #include "support/fake_query_loki.h"
 #include "support/run_stage.h"
@@ -63,6 +64,7 @@ class ContextTest : public ::testing::Test {
     EXPECT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ((*source)->counters().records_out, out.records);
     summary = (*source)->summary();
+    lost = (*source)->counters().lost;
     return out.groups;
   }
 
@@ -70,6 +72,7 @@ class ContextTest : public ::testing::Test {
   std::unique_ptr<base::Stop> stop;
   QuerySpec query;
   std::string summary;
+  std::uint64_t lost = 0;
 };
 
 using Groups = std::vector<std::string>;
@@ -160,6 +163,28 @@ TEST_F(ContextSpoolTest, AroundMatches) {
   query.forward = true;
   query.limit = 1;
   EXPECT_EQ(groups(1, 1), (Groups{"3- 4X 7+"}));
+}
+
+TEST_F(ContextSpoolTest, DamageIsCountedAndSaidOnce) {
+  store({{"a", "1"}, {"a", "2X"}});
+  {
+    auto database = sqlite::Database::open(path, sqlite::Access::write, 0);
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(database->execute("UPDATE bodies SET body = x'00' WHERE block = 1").ok());
+  }
+  for (const std::uint64_t limit : {0, 5}) {
+    diagnostics.said.clear();
+    query.limit = limit;
+    EXPECT_EQ(groups(1, 1), Groups{});
+    EXPECT_EQ(lost, 1u) << limit;
+    EXPECT_EQ(diagnostics.said.size(), 1u) << limit;
+    EXPECT_EQ(summary, "nothing in what could be read of the spool");
+  }
+  store({{"a", "3"}, {"a", "4X"}});
+  diagnostics.said.clear();
+  EXPECT_EQ(groups(1, 1), (Groups{"3- 4X"}));
+  EXPECT_EQ(lost, 1u);
+  EXPECT_EQ(diagnostics.said.size(), 1u);
 }
 
 TEST_F(ContextSpoolTest, OnlyTheStreamsOfTheSelector) {

@@ -54,6 +54,17 @@ TEST(Expectation, AnotherRecordBetweenTwoLooks) {
   EXPECT_EQ(expectation.judge(false), Verdict::missed);
 }
 
+TEST(Expectation, Room) {
+  Expectation most({0, 3}, 0), none({0, 0}, 0), least({2, Expectation::Bounds::kNoMost}, 0);
+  EXPECT_EQ(most.room(), 4u);
+  most.add(2);
+  EXPECT_EQ(most.room(), 2u);
+  most.add(2);
+  EXPECT_EQ(most.room(), 0u);
+  EXPECT_EQ(none.room(), 1u);
+  EXPECT_GT(least.room(), std::uint64_t{1} << 60U);
+}
+
 TEST(Expectation, Texts) {
   const auto f = [](const Expectation::Bounds& bounds, std::uint64_t found, base::Duration wait) {
     Expectation expectation(bounds, wait);

@@ -9,6 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -343,6 +346,78 @@ TEST_F(FollowSpoolTest, BeginsWithTheNewestOfTheLimit) {
   Committer out(*this, {{{1, "four"}, {2, "five"}}});
   ASSERT_TRUE(run(out).ok());
   EXPECT_EQ(out.lines.size(), 3u);
+}
+
+// The spool is removed when its first records have come; then an empty file stands there, and later a spool.
+class Replacer : public LinesOutlet {
+ public:
+  explicit Replacer(std::function<void()> remove, std::function<bool()> waits, std::function<void()> make, base::Stop& stop)
+      : remove_(std::move(remove)), waits_(std::move(waits)), make_(std::move(make)), stop_(stop) {}
+  base::Result<pipeline::Flow> emit(record::Batch& batch) override {
+    auto flow = LinesOutlet::emit(batch);
+    if (lines.size() == 1) {
+      remove_();
+    } else {
+      stop_.request();
+    }
+    return flow;
+  }
+  base::Result<base::Monotonic> nudge(base::Monotonic now) override {
+    // Some looks find the empty file.
+    if (waits_() && ++looks_ == 4) make_();
+    return LinesOutlet::nudge(now);
+  }
+
+ private:
+  std::function<void()> remove_;
+  std::function<bool()> waits_;
+  std::function<void()> make_;
+  base::Stop& stop_;
+  int looks_ = 0;
+};
+
+TEST_F(FollowSpoolTest, ANewSpoolThatIsStillEmptyIsWaitedFor) {
+  store({{-5, "one"}});
+  Replacer out(
+      [&] {
+        writer.reset();
+        for (const char* end : {"", "-wal", "-shm"}) std::remove((path + end).c_str());
+        std::ofstream(path).close();
+      },
+      [&] { return diagnostics.count > 0; },
+      [&] {
+        writer = std::move(
+            *spool::Writer::open({.path = path, .min_free = 0, .retain = 1000 * base::kHour}, base::Clock::system(), nullptr));
+        store({{-4, "two"}});
+      },
+      *stop);
+  const auto result = run(out);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  ASSERT_EQ(out.lines.size(), 2u);
+  EXPECT_NE(out.lines[1].find("\"two\""), std::string::npos) << out.lines[1];
+  EXPECT_EQ(diagnostics.said, (std::vector<std::string>{path + " was removed: waiting for a new one",
+                                                        path + " was replaced: following the new one"}));
+}
+
+TEST_F(FollowSpoolTest, OneTenant) {
+  store({{-5, "none"}});
+  query.tenant = "shop";
+  follow.follow = false;
+  Expectation none({0, 0}, 0);
+  follow.expectation = &none;
+  EXPECT_EQ(lines().size(), 0u);
+  EXPECT_EQ(none.verdict(), Verdict::met);
+  EXPECT_EQ(summary, "expected no record, found none: no record of the tenant shop here; none has a tenant");
+}
+
+TEST_F(FollowSpoolTest, ReadingEndsAtTheFirstRecordTooMany) {
+  store({{-5, "one"}, {-4, "two"}, {-3, "three"}, {-2, "four"}, {-1, "five"}});
+  follow.follow = false;
+  Expectation expectation({0, 2}, 0);
+  follow.expectation = &expectation;
+  EXPECT_EQ(lines(), (std::vector<std::string>{"one", "two", "three"}));
+  EXPECT_EQ(expectation.verdict(), Verdict::missed);
+  EXPECT_EQ(summary, "expected at most 2 records, found at least 3");
 }
 
 TEST_F(FollowSpoolTest, AnExpectation) {
