@@ -99,12 +99,17 @@ std::string advice_for(std::string_view text) {
     }
     if (std::ranges::find(kKeywords, word) != kKeywords.end() || find_alert_function(word) != nullptr) return;
     if (is_left_out(word)) {
-      advice = fmt::format("weir has no server that '{}' could ask: say it in the expression", word);
+      advice = word == "query" ? "weir has no server that 'query' could ask: say it in the expression"
+                               : fmt::format("'{}' is for the results of 'query', and weir has no server to ask", word);
+      return;
+    }
+    if (word == "tmpl") {
+      advice = "Prometheus has 'tmpl' in its consoles, not in rules: {{ template \"name\" . }} does the same";
       return;
     }
     static const std::vector<std::string> kKnown = {
-        "humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "title",  "toUpper", "toLower",
-        "match",    "reReplaceAll", "stripPort",        "stripDomain",        "parseDuration",     "printf", "toTime"};
+        "args",    "humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "title",  "toUpper",
+        "toLower", "match",    "reReplaceAll", "stripPort",        "stripDomain",        "parseDuration",     "printf", "toTime"};
     advice = base::suggestion(word, kKnown, "functions are those of Prometheus: humanize, humanizePercentage, toUpper, printf, …");
   });
   return advice;

@@ -3,8 +3,8 @@
 //
 //   {{ $labels.namespace }} logs {{ $value | humanize }} lines a second
 //
-// Not supported, because there is no server to ask: query, and what works on its results (first, label, value, strvalue,
-// sortByLabel). They are an error of compile().
+// Not supported, because there is no server to ask: query, and what works on its results alone (first, label, value, strvalue,
+// sortByLabel). They are an error of compile(). (Prometheus has tmpl in its consoles only.)
 #pragma once
 
 #include "base/clock.h"

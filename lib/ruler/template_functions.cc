@@ -14,6 +14,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -172,6 +173,20 @@ Value replace_all(FunctionCall& call) {
   return as_in_logql(call, "regexReplaceAll", {call.arguments[0], call.arguments[2], call.arguments[1]});
 }
 
+// {{ template "x" (args 1 "b") }}: a map of arg0, arg1 and so on.
+Value args(FunctionCall& call) {
+  auto map = std::make_shared<Value::Map>();
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+    map->emplace_back(fmt::format("arg{}", i), call.arguments[i]);
+    map->back().second.boxed = true;
+  }
+  std::ranges::sort(*map, {}, &Value::Map::value_type::first);
+  Value value;
+  value.kind = Value::Kind::map;
+  value.map = std::move(map);
+  return value;
+}
+
 Value as_text(FunctionCall& call) { return Value::of(call.text(0)); }
 
 Value matches(FunctionCall& call) {
@@ -235,7 +250,8 @@ Value path_prefix(FunctionCall& call) {
   return Value::of(rest.substr(0, rest.find_first_of("?#")));
 }
 
-constexpr std::array<Function, 21> kTable = {{
+constexpr std::array<Function, 22> kTable = {{
+    {"args", "v*", args},
     {"externalURL", "", external_url},
     {"graphLink", "s", graph_link},
     {"humanize", "a", humanize},
@@ -263,8 +279,7 @@ constexpr std::array<Function, 21> kTable = {{
 constexpr std::array<std::string_view, 18> kShared = {"and", "eq", "ge",  "gt", "html",  "index",  "js",      "le",    "len",
                                                       "lt",  "ne", "not", "or", "print", "printf", "println", "slice", "urlquery"};
 
-constexpr std::array<std::string_view, 8> kLeftOut = {"query",    "first",       "label", "value",
-                                                      "strvalue", "sortByLabel", "args",  "tmpl"};
+constexpr std::array<std::string_view, 6> kLeftOut = {"query", "first", "label", "value", "strvalue", "sortByLabel"};
 
 }  // namespace
 

@@ -41,6 +41,9 @@ TEST(AlertTemplate, Expands) {
       {"{{ range $name, $text := $labels }}{{ $name }}={{ $text }};{{ end }}", 0,
        "instance=node-1.example.org:9123;namespace=shop;"},
       {"{{ with $labels.absent }}a{{ else }}b{{ end }}", 0, "b"},
+      {"{{ define \"x\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"x\" (args 1 \"b\") }}", 0, "1-b"},
+      {"{{ args 1 2.5 \"z\" $value }} {{ len (args) }} {{ (args 1).arg7 }}", 1,
+       "map[arg0:1 arg1:2.5 arg2:z arg3:1] 0 <no value>"},  // promtool 2.42 gives the same
       {"{{ printf \"%.2f\" $value }}", 3.14159, "3.14"},
       {"{{ $value | printf \"%.0f lines\" }}", 41.7, "42 lines"},
       {"{{ humanize $value }}", 0, "0"},
@@ -99,6 +102,10 @@ TEST(AlertTemplate, MistakesSayWhatToDo) {
        "functions are those of Prometheus: humanize, humanizePercentage, toUpper, printf, …"},
       {"{{ query \"up\" }}", "template: __alert_A:1: function \"query\" not defined",
        "weir has no server that 'query' could ask: say it in the expression"},
+      {"{{ strvalue 3 }}", "template: __alert_A:1: function \"strvalue\" not defined",
+       "'strvalue' is for the results of 'query', and weir has no server to ask"},
+      {"{{ tmpl \"x\" . }}", "template: __alert_A:1: function \"tmpl\" not defined",
+       "Prometheus has 'tmpl' in its consoles, not in rules: {{ template \"name\" . }} does the same"},
       {"{{ $lables.x }}", "template: __alert_A:1: undefined variable \"$lables\"",
        "the variables are $labels, $value, $externalLabels and $externalURL"},
   };
