@@ -274,7 +274,12 @@ class MetricAdviser : public QueryWords {
     if (is_one_of(name, {"head", "tail", "limit", "first", "last"})) {
       return say(token(word).offset, "there is no stage {}; how many lines come is said outside of the query: --limit 10", name);
     }
-    if (is_one_of(name, {"stats", "timechart", "summarize", "distinct", "uniq", "dedup"}) || name == "count") {
+    if (is_one_of(name, {"distinct", "uniq", "dedup"})) {
+      const std::string field = kind(word + 1) == TokenKind::identifier ? clipped(token(word + 1).text) : "FIELD";
+      return say(token(word).offset,
+                 "there is no stage {}; how many lines each value has: sum by ({}) (count_over_time({{…}} [1h]))", name, field);
+    }
+    if (is_one_of(name, {"stats", "timechart", "summarize"}) || name == "count") {
       return say(token(word).offset,
                  R"(to count lines, put a function around the query: sum(count_over_time({{app="NAME"}} [5m])))");
     }

@@ -1,6 +1,7 @@
 #include "record/timestamp.h"
 
 #include "base/civil.h"
+#include "record/time_bounds.h"
 
 #include <array>
 #include <charconv>
@@ -55,10 +56,14 @@ constexpr std::array<Unit, 11> kUnits = {{{"ns", 1},
                                           {"w", 7 * 86400e9},
                                           {"y", 365 * 86400e9}}};
 
+constexpr std::int64_t kLastSecond = 9'214'646'399;  // of 2261
+constexpr std::string_view kOutOfRange = "it is out of range";
+
 Result<Timestamp> local_time(std::tm& parts) {
   parts.tm_isdst = -1;
   const std::time_t seconds = std::mktime(&parts);
   if (seconds == -1) return fail(Code::usage, "cannot use this local time");
+  if (seconds > kLastSecond || seconds < -kLastSecond) return fail(Code::usage, "cannot use this local time: {}", kOutOfRange);
   return Timestamp{seconds} * kSecond;
 }
 
@@ -188,7 +193,9 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
       return fail(Code::usage, "cannot read \"{}\" as a time: there is no such day", text)
           .with_hint(fmt::format("the month has {} days", days));
     }
-    return local_time(parts);
+    auto time = local_time(parts);
+    if (!time && is_time_out_of_range(text)) break;
+    return time;
   }
   for (const char* format : {"%H:%M:%S", "%H:%M"}) {
     const std::time_t today = now / kSecond;
@@ -210,6 +217,8 @@ Result<Timestamp> parse_time(std::string_view text, Timestamp now) {
         .with_hint(fmt::format("{} is that long ago", text.substr(1)));
   }
   if (const auto ago = parse_duration(text)) return now - std::abs(*ago);
+  if (is_time_out_of_range(text))
+    return fail(Code::usage, "cannot read \"{}\" as a time: {}", text, kOutOfRange).with_hint(std::string(kTimeBounds));
   return fail(Code::usage, "cannot read \"{}\" as a time", text)
       .with_hint("use 10m (ago), 10:00, 2026-01-31, '2026-01-31 10:00' (local time), 2026-01-31T10:00:00Z or Unix seconds");
 }

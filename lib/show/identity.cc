@@ -41,8 +41,10 @@ void append_value(std::string& out, std::string_view value) {
   append_quoted_value(out, value);
 }
 
+bool is_internal(std::string_view name) { return name.starts_with("__") && name != "__name__"; }
+
 bool goes_without_saying(const LabelSet& set, const Label& label) {
-  if (label.name.starts_with("__")) return true;  // Loki's own, such as the shard of a busy stream
+  if (is_internal(label.name)) return true;
   if (label.name == "stream") return label.value == "stdout";
   if (label.name == "filename") return !set.get("pod").empty();
   if (label.name != "service_name") return false;

@@ -15,6 +15,9 @@ namespace weir::show {
 // Whether source_of() says what this label says, the namespace aside.
 [[nodiscard]] bool names_the_source(const record::LabelSet& set, std::string_view name);
 
+// Whether Loki or a tool added the label for itself, such as `__stream_shard__` of a busy stream. `__name__` is what people gave.
+[[nodiscard]] bool is_internal(std::string_view name);
+
 // Whether the label adds nothing to the pod's name. Loki makes service_name from another label, and the file of a pod's log belongs
 // to the pod.
 [[nodiscard]] bool goes_without_saying(const record::LabelSet& set, const record::Label& label);

@@ -25,7 +25,7 @@ std::size_t rank_of(std::string_view name) { return static_cast<std::size_t>(std
 
 void LogTable::begin_rows(std::string& out, const std::map<std::string, Seen>& labels, std::size_t records, const record::Record&) {
   for (const auto& [name, seen] : labels) {
-    if (name.starts_with("__") && name != "__error__") continue;
+    if (is_internal(name) && name != "__error__") continue;
     if (!seen.differs && seen.records == records && records > 1) {
       shared_.emplace(name, seen.value);
       continue;
@@ -119,7 +119,7 @@ void LogTable::row(std::string& out, record::Batch& batch, record::Record& recor
   }
   for (const auto& [name, value] : fields) {
     const bool has_column = std::ranges::any_of(columns_, [&name = name](const Column& column) { return column.name == name; });
-    if (has_column || name.starts_with("__")) continue;
+    if (has_column || is_internal(name)) continue;
     const auto shared = shared_.find(std::string(name));
     if (shared != shared_.end() && shared->second == value) continue;
     std::string text = " ";
