@@ -48,7 +48,7 @@ class Query : public cli::Invocation {
     cli::declare_expect(app, expect_);
     cli::declare(app, rules_);
     cli::declare_output(app, output_, cli::OutputKind::answer);
-    cli::declare(app, loki_);
+    cli::declare(app, loki_, {.spool = true});
     cli::declare(app, logcli_);
   }
 
@@ -58,7 +58,8 @@ class Query : public cli::Invocation {
     if (auto ok = cli::check(rules_, {.words = !words_.empty(),
                                       .selection = !cli::matchers(selection_).empty(),
                                       .spool = !store_.spools.empty() || store_.input,
-                                      .to_given = time_.to.has_value()});
+                                      .to_given = time_.to.has_value(),
+                                      .now_given = extent_.now.has_value()});
         !ok) {
       return ok;
     }
@@ -75,6 +76,7 @@ class Query : public cli::Invocation {
     if (auto ok = cli::check(expect_, time_, follow_.follow, extent_.limit.has_value()); !ok) return ok;
     if (auto ok = cli::check(around_, goes_on(), question->what == What::records); !ok) return ok;
     if (auto ok = check_store(); !ok) return ok;
+    if (auto ok = cli::check(extent_, question->what); !ok) return ok;
     if (question->what != What::records && (output_.format == Format::csv || output_.format == Format::table)) {
       return fail(Code::usage, "cannot write {} for what is no record or sample", output_.format == Format::csv ? "csv" : "a table")
           .with_hint("-o jsonl gives JSON values; text, the default, stands in columns");
@@ -133,6 +135,10 @@ class Query : public cli::Invocation {
       return fail(Code::usage, "cannot take {} with --rules", extent_.limit ? "--limit" : "-o csv or -o table")
           .with_hint("the answer has all alerts, as text or with -o jsonl");
     }
+    if (const std::string_view other = extent_.of_queries(); !other.empty()) {
+      return fail(Code::usage, "cannot take {} with --rules", other)
+          .with_hint("each group of rules has its interval, and --at, --since and --from say when");
+    }
     if (!goes_on() && !around_.given() && !extent_.instant) return {};
     return fail(Code::usage, "cannot evaluate --rules and do something else with the records")
         .with_hint("leave out all but --rules, --spool and the time");
@@ -169,14 +175,21 @@ class Query : public cli::Invocation {
   }
 
   [[nodiscard]] Result<cli::Built> build_rules(const pipeline::Context& context) const {
-    base::Timestamp now = context.clock->wall();
-    if (rules_.at) now = rules_.at->at(now);
-    auto range = cli::time_range(time_, now);
-    if (!range) return std::move(range).error();
-    auto question = cli::rules_question(rules_, *range, store_.spools, output_.format == Format::jsonl, now);
-    auto source = store_.input ? rules_of_input(question, context) : stages::make_rules_answer(question, rules_verdict_, context);
+    stages::RulesQuestion question{.files = rules_.files,
+                                   .spools = store_.spools,
+                                   .tenant = tenant(),
+                                   .at = {},
+                                   .range = {},
+                                   .json = output_.format == Format::jsonl};
+    auto source = store_.input ? rules_of_input(question, context) : rules_answer(std::move(question), context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> rules_answer(stages::RulesQuestion question,
+                                                                       const pipeline::Context& context) const {
+    if (auto set = cli::set_times(question, rules_, time_, extent_.now, *context.clock); !set) return std::move(set).error();
+    return stages::make_rules_answer(question, rules_verdict_, context);
   }
 
   [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> rules_of_input(const stages::RulesQuestion& question,
@@ -184,12 +197,17 @@ class Query : public cli::Invocation {
     if (auto good = stages::check_rule_files(question.files); !good) return std::move(good).error();
     stages::QuerySpec spec;
     cli::apply(store_, spec);
-    const auto make = [question, verdict = rules_verdict_](stages::QuerySpec& asked, const pipeline::Context& of_it) {
+    const auto make = [this, question](stages::QuerySpec& asked, const pipeline::Context& of_it) {
       auto stored = question;
       stored.spools = asked.spools;
-      return stages::make_rules_answer(stored, verdict, of_it);
+      return rules_answer(std::move(stored), of_it);
     };
     return stages::make_input_answer(spec, make, context);
+  }
+
+  // Of a spool or standard input. LOKI_ORG_ID is about a Loki.
+  [[nodiscard]] std::optional<std::string> tenant() const {
+    return loki_.tenant.empty() ? std::nullopt : std::optional(loki_.tenant);
   }
 
   // Each group of options fills in its part.
@@ -208,6 +226,8 @@ class Query : public cli::Invocation {
     if (auto set = set_range(spec, context.clock->wall()); !set) return std::move(set).error();
     if (store_.asks_loki()) {
       if (auto set = set_loki(spec, context); !set) return std::move(set).error();
+    } else {
+      spec.tenant = tenant();
     }
     if (auto set = cli::apply(logcli_, context.environment, spec); !set) return std::move(set).error();
     return spec;
@@ -305,7 +325,8 @@ metric query has a point every `--step` of this time.
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
 that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. The
-records of several spools are merged in the order of time.
+records of several spools are merged in the order of time. Those of all tenants are shown, or with `--tenant` those of one;
+`-o jsonl` gives the tenant of each record. LOKI_ORG_ID is not used here.
 
 `weir replay` selects records with the same options, for a chain. It passes them on as they are stored; query shows what the
 query makes of them. Replay gives held records only with `--held`; query always shows them.
@@ -357,16 +378,16 @@ From a spool, records show within a second after they are stored, however old th
 # Context
 `-A N`, `-B N` and `-C N` show the records around each match, as grep does: N records of the same log. The log is what has
 the same labels but for `stream`, so stderr and stdout of a container belong together. Context that overlaps or adjoins is one
-group. Groups come in the order of their first records. In text `--` stands between them; as JSON lines each record has the
-metadata `weir_group`, its number, and context has `weir_context`, `before` or `after`. Records are shown as they are stored: the
-query only selects. `--limit` counts matches. Context lies within --from and --to, too.
+group. Groups come in the order of their first records (of each 8 MiB, when there is more). In text `--` stands between them;
+as JSON lines each record has the metadata `weir_group`, its number, and context has `weir_context`, `before` or `after`. Records
+are shown as they are stored: the query only selects. `--limit` counts matches. Context lies within --from and --to, too.
 
 Query asks Loki for the matches first, then for the records around each. From a spool it reads all records of the streams.
 
 # Expectations
 With `--expect N`, `--expect-min N`, `--expect-max N` or `--expect-none` the exit code is 0 when as many records match, else 1. One
 line on standard error names what was expected and found, and where none was found, why: a name that is misspelt also gives 0
-with `--expect-none`. Records are shown as usual. Reading ends at the first record too many.
+with `--expect-none`. Records are shown as usual, up to the first one too many.
 
 With `--wait TIME` query goes on looking, as when following. `--expect-min` ends as soon as there are enough. `--expect` ends when
 there are enough and one more look finds no further one. `--expect-max` and `--expect-none` wait for the whole time, because one
@@ -379,8 +400,9 @@ groups of rules with LogQL expressions. (The rules of weir-rules(5) are others: 
 answer says which alerts would be pending or firing at `--at`, since when, with their labels, value and annotations,
 and what recording rules give.
 
-Each rule is evaluated at that time, and at each multiple of its group's interval (1m) before it, back to the oldest
-record or to `--since`; at most 11,000 times. All rules read the records once. Before the oldest record there is
+Without `--at`, that is the time of the newest record; `--now` and `--to` mean the same. Each rule is evaluated at that time,
+and at each multiple of its group's interval (1m) before it, back to the oldest record or to `--from` or `--since`, which
+count back from there; at most 11,000 times. All rules read the records once. Before the oldest record there is
 nothing: an alert on missing logs is pending from there on. Where the spool does not reach back far enough for `for`,
 an alert is pending that fires in Loki. As in Prometheus, an alert without `for` fires in the evaluation that finds
 it; one evaluation without it ends a pending one; `limit` and two alerts with the same labels are errors. Templates
@@ -393,7 +415,8 @@ code is 1 when no alert fires; of files that have no alerts, when no recording r
 
 # Labels and series
 `weir query labels` lists the names of labels, `weir query labels NAME` the values of one, and `weir query series` the
-streams. Each takes an optional stream selector.
+streams. Each takes an optional stream selector. Loki refuses stages behind it; over a spool they change nothing here, and
+`stats` counts the records that pass them.
 
 # How much, and what
 `weir query stats` says how many streams, chunks (of a spool: blocks in this time), bytes and entries there are. `weir query

@@ -103,7 +103,9 @@ void declare(CLI::App& app, LokiOptions& options, const LokiDefaults& defaults) 
     app.add_option("--addr", options.url, "URL of Loki (default: LOKI_ADDR, else http://localhost:3100)")
         ->type_name("URL")
         ->group(group);
-  app.add_option("--tenant,--org-id", options.tenant, "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)")
+  app.add_option("--tenant,--org-id", options.tenant,
+                 defaults.spool ? "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID); of a spool or --stdin, only its records"
+                                : "tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)")
       ->type_name("NAME")
       ->group(group);
   app.add_option("--username", options.username, "user name of basic authentication (default: LOKI_USERNAME)")

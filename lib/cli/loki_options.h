@@ -37,6 +37,7 @@ struct LokiOptions {
 struct LokiDefaults {
   bool addr_option = true;     // declare --addr; false where the URL is only positional
   bool timeout_option = true;  // declare --timeout; false where the command has another one
+  bool spool = false;          // --tenant is also a filter of records that a spool holds
 };
 
 // Adds the options to `app` in the group "Loki". `options` must outlive the parse.

@@ -32,6 +32,28 @@ void declare(CLI::App& app, QueryExtentOptions& options) {
              NumberBounds{.least = 2});
 }
 
+std::string_view QueryExtentOptions::of_queries() const {
+  if (step) return "--step";
+  if (forward) return "--forward";
+  if (!by.empty()) return "--by";
+  if (by_name) return "--by-name";
+  if (lines) return "--line-limit";
+  return page ? "--batch" : "";
+}
+
+base::Result<void> check(const QueryExtentOptions& options, stages::QuerySpec::What what) {
+  using What = stages::QuerySpec::What;
+  if (what != What::volume && (options.by_name || !options.by.empty())) {
+    return base::fail(base::Code::usage, "cannot take {} without volume", options.by_name ? "--by-name" : "--by")
+        .with_hint("bytes for the values of a label: weir query volume --by LABEL; of a metric query: sum by (LABEL) (…)");
+  }
+  if (options.lines && what != What::fields && what != What::values) {
+    return base::fail(base::Code::usage, "cannot take --line-limit without fields or values")
+        .with_hint("--limit says how many records are shown");
+  }
+  return {};
+}
+
 void apply(const QueryExtentOptions& options, bool everything, stages::QuerySpec& spec) {
   using What = stages::QuerySpec::What;
   std::uint64_t standard = everything ? 0 : kLimitForPeople;

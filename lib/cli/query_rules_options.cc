@@ -29,19 +29,26 @@ Result<void> check(const QueryRulesOptions& options, const QueryRulesContext& co
     return fail(Code::usage, "--rules needs a spool or records on standard input")
         .with_hint("weir query --rules FILE --spool SPOOL, or --stdin; Loki's own ruler evaluates them in Loki");
   }
-  if (options.at && context.to_given) return fail(Code::usage, "--at and --to both say when").with_hint("leave one of them out");
+  if (static_cast<int>(options.at.has_value()) + static_cast<int>(context.to_given) + static_cast<int>(context.now_given) > 1) {
+    return fail(Code::usage, "--at, --now and --to all say when the rules are evaluated").with_hint("give one of them");
+  }
   return {};
 }
 
-stages::RulesQuestion rules_question(const QueryRulesOptions& options, const base::TimeRange& range,
-                                     std::vector<std::string> spools, bool json, base::Timestamp now) {
-  stages::RulesQuestion question{.files = options.files, .spools = std::move(spools), .at = {}, .range = range, .json = json};
-  if (options.at) {
-    question.at = options.at->at(now);
-  } else if (range.to != base::TimeRange::kForever) {
-    question.at = range.to;
+Result<void> set_times(stages::RulesQuestion& question, const QueryRulesOptions& options, const TimeFlags& time,
+                       const std::optional<TimePoint>& now, const base::Clock& clock) {
+  const std::optional<TimePoint>& when = options.at ? options.at : now ? now : time.to;
+  if (when) {
+    question.at = when->at(clock.wall());
+  } else {
+    auto newest = stages::rules_time(question, clock);
+    if (!newest) return std::move(newest).error();
+    question.at = *newest;
   }
-  return question;
+  auto range = time_range({.since = time.since, .from = time.from}, *question.at);
+  if (!range) return std::move(range).error();
+  question.range = *range;
+  return {};
 }
 
 }  // namespace weir::cli

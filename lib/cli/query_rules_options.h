@@ -32,12 +32,14 @@ struct QueryRulesContext {
   bool selection = false;  // -n, -p, -c
   bool spool = false;      // --spool or --stdin
   bool to_given = false;
+  bool now_given = false;
 };
 // Code::usage where they do not go together.
 [[nodiscard]] base::Result<void> check(const QueryRulesOptions& options, const QueryRulesContext& context);
 
-// The question. `range`: that of --since, --from and --to, of which the end is the time asked about where --at says none.
-[[nodiscard]] stages::RulesQuestion rules_question(const QueryRulesOptions& options, const base::TimeRange& range,
-                                                   std::vector<std::string> spools, bool json, base::Timestamp now);
+// The time asked about and the beginning. --at says when, or else --now or --to, or else the newest record of the spools of
+// `question` does; --since and --from count back from there. Code::usage, and the errors of stages::rules_time().
+[[nodiscard]] base::Result<void> set_times(stages::RulesQuestion& question, const QueryRulesOptions& options, const TimeFlags& time,
+                                           const std::optional<TimePoint>& now, const base::Clock& clock);
 
 }  // namespace weir::cli

@@ -36,6 +36,11 @@ bool is_name(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
+// A label has any name that a stream can have, but for what stands in a query only.
+bool is_label(const std::string& word) {
+  return !word.empty() && word.find_first_of("{}()[]|=\"`'<>!, \t\n") == std::string::npos && !is_spool(word);
+}
+
 bool is_number(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
@@ -92,7 +97,7 @@ Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, co
     take();
   }
   if (verb == "labels" || verb == "values") {
-    if (!rest.empty() && is_name(rest[0])) {
+    if (!rest.empty() && is_label(rest[0])) {
       question.label = rest[0];
       take();
     } else if (verb == "values") {
@@ -100,7 +105,7 @@ Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, co
           .with_hint("`weir query fields` lists fields; then: weir query values FIELD '{…}'");
     }
   }
-  if (verb == "detected-fields" && rest.size() == 2 && is_name(rest[1])) {
+  if (verb == "detected-fields" && rest.size() == 2 && is_label(rest[1])) {
     question.what = What::values;
     question.label = rest[1];
     rest = rest.first(1);

@@ -1,6 +1,7 @@
 #include "cli/time_options.h"
 
 #include "cli/value_options.h"
+#include "record/time_bounds.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -21,9 +22,11 @@ Result<TimePoint> TimePoint::parse(const std::string& text) {
   constexpr base::Timestamp any = 1'767'268'800 * base::kSecond;
   auto time = record::parse_time(text, any);
   if (time) return TimePoint(text);
+  const bool out_of_range = record::is_time_out_of_range(text);
   const bool is_number = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
   return fail(Code::usage, "{}",
               text.starts_with('+') ? "it lies in the future"
+              : out_of_range        ? "it is out of range"
               : is_number           ? "it has no unit"
                                     : "it is not a time")
       .with_hint(time.error().hint);

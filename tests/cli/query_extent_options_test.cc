@@ -36,6 +36,23 @@ TEST(QueryExtent, TheLimitDependsOnWhatIsAsked) {
   f(What::fields, false, 1000);
 }
 
+TEST(QueryExtent, WhatGoesWithOtherQuestionsAlone) {
+  using What = stages::QuerySpec::What;
+  const auto mistake = [](const QueryExtentOptions& given, What what) {
+    const auto good = check(given, what);
+    return good ? std::string() : good.error().message;
+  };
+  EXPECT_EQ(mistake({.by = {"app"}}, What::records), "cannot take --by without volume");
+  EXPECT_EQ(mistake({.by_name = true}, What::labels), "cannot take --by-name without volume");
+  EXPECT_EQ(mistake({.lines = 5}, What::volume), "cannot take --line-limit without fields or values");
+  EXPECT_EQ(mistake({.by = {"app"}, .by_name = true}, What::volume), "");
+  EXPECT_EQ(mistake({.lines = 5}, What::values), "");
+  EXPECT_EQ(mistake({.forward = true, .step = base::kMinute}, What::records), "");
+  EXPECT_EQ((QueryExtentOptions{.limit = 5, .instant = true}.of_queries()), "");
+  EXPECT_EQ((QueryExtentOptions{.step = base::kMinute}.of_queries()), "--step");
+  EXPECT_EQ((QueryExtentOptions{.lines = 5}.of_queries()), "--line-limit");
+}
+
 TEST(QueryExtent, NowIsTheEndAndWhatTimesCountFrom) {
   CLI::App app;
   QueryExtentOptions options;

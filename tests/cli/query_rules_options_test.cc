@@ -1,5 +1,8 @@
 #include "cli/query_rules_options.h"
 
+#include "support/small_spool.h"
+#include "support/temp_dir.h"
+
 #include <gtest/gtest.h>
 
 namespace weir::cli {
@@ -22,16 +25,38 @@ TEST(QueryRulesOptions, WhatDoesNotGoTogether) {
   EXPECT_EQ(mistake(options({"f"}), {.spool = true}), "");
   EXPECT_EQ(mistake(options({"f"}), {.words = true, .spool = true}), "--rules takes no query beside it");
   EXPECT_EQ(mistake(options({"f"}), {.selection = true, .spool = true}), "--rules takes no query beside it");
-  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool or records on standard input");
-  EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .to_given = true}), "--at and --to both say when");
+  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool");
+  constexpr const char* kWhen = "--at, --now and --to all say when the rules are evaluated";
+  EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .to_given = true}), kWhen);
+  EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .now_given = true}), kWhen);
+  EXPECT_EQ(mistake(options({"f"}), {.spool = true, .to_given = true, .now_given = true}), kWhen);
+  EXPECT_EQ(mistake(options({"f"}), {.spool = true, .now_given = true}), "");
 }
 
 TEST(QueryRulesOptions, WhenIsAsked) {
-  constexpr base::Timestamp now = 1795953600 * base::kSecond;
-  EXPECT_FALSE(rules_question(options({"f"}), {}, {"s"}, false, now).at);
-  EXPECT_EQ(rules_question(options({"f"}), {5, 7}, {"s"}, false, now).at, 7);
-  EXPECT_EQ(rules_question(options({"f"}), {5, 7}, {"s"}, false, now).range.from, 5);
-  EXPECT_EQ(rules_question(options({"f"}, "10m"), {}, {"s"}, false, now).at, now - 10 * base::kMinute);
+  test::TempDir dir;
+  test::TestContext context;
+  const base::Timestamp wall = context.clock.wall(), newest = wall - base::kHour;
+  test::make_spool(dir / "s.db", {{{{"app", "x"}}, newest, "a"}, {{{"app", "x"}}, newest + 5 * base::kMinute, "b", {}, "shop"}},
+                   context);
+  const auto ask = [&](const QueryRulesOptions& given, const TimeFlags& time, const std::optional<TimePoint>& now,
+                       const std::optional<std::string>& tenant) {
+    stages::RulesQuestion question{.files = {"f"}, .spools = {dir / "s.db"}, .tenant = tenant};
+    const auto set = set_times(question, given, time, now, context.clock);
+    EXPECT_TRUE(set.ok()) << set.error().message;
+    return question;
+  };
+  const auto time = [](const char* text) { return std::optional(*TimePoint::parse(text)); };
+  EXPECT_EQ(ask(options({"f"}), {}, {}, {}).at, newest + 5 * base::kMinute);
+  EXPECT_EQ(ask(options({"f"}), {}, {}, "").at, newest);
+  EXPECT_EQ(ask(options({"f"}), {}, {}, {}).range.from, base::TimeRange::kBeginning);
+  EXPECT_EQ(ask(options({"f"}, "10m"), {}, {}, {}).at, wall - 10 * base::kMinute);
+  EXPECT_EQ(ask(options({"f"}), {}, time("10m"), {}).at, wall - 10 * base::kMinute);
+  EXPECT_EQ(ask(options({"f"}), {.to = time("10m")}, {}, {}).at, wall - 10 * base::kMinute);
+  // What counts back does so from there.
+  EXPECT_EQ(ask(options({"f"}), {.since = time("10m")}, {}, "").range.from, newest - 10 * base::kMinute);
+  EXPECT_EQ(ask(options({"f"}, "10m"), {.since = time("10m")}, {}, {}).range.from, wall - 20 * base::kMinute);
+  EXPECT_EQ(ask(options({"f"}), {.from = time("10m")}, time("5m"), {}).range.from, wall - 15 * base::kMinute);
 }
 
 }  // namespace

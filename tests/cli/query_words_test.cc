@@ -33,6 +33,9 @@ TEST(QueryWords, WhatIsAsked) {
   f({"volume"}, What::volume, "", "");
   f({"fields", R"({a="b"})"}, What::fields, "", R"({a="b"})");
   f({"values", "status", R"({a="b"})"}, What::values, "status", R"({a="b"})");
+  f({"labels", "a.b"}, What::labels, "a.b", "");
+  f({"labels", "ünï-x/y:z", R"({a="b"})"}, What::labels, "ünï-x/y:z", R"({a="b"})");
+  f({"values", "http.status", R"({a="b"})"}, What::values, "http.status", R"({a="b"})");
 }
 
 TEST(QueryWords, AsLogcliHasThem) {

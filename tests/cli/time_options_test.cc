@@ -105,6 +105,8 @@ TEST(TimeRange, Failure) {
   f({.from = "15"}, "it has no unit");
   f({.to = "25:61"}, "it is not a time");
   f({.to = "+5m"}, "it lies in the future");
+  f({.to = "2300-01-01"}, "it is out of range");
+  f({.since = "99999999h"}, "it is out of range");
 }
 
 TEST(TimePoint, IsOneWhateverTheClockSays) {
