@@ -181,6 +181,7 @@ class Query : public cli::Invocation {
                                    .at = {},
                                    .range = {},
                                    .json = output_.format == Format::jsonl};
+    if (auto good = stages::check_rule_files(question.files); !good) return std::move(good).error();
     auto source = store_.input ? rules_of_input(question, context) : rules_answer(std::move(question), context);
     if (!source) return std::move(source).error();
     return cli::Built{.source = std::move(*source), .stage = nullptr};
@@ -194,7 +195,6 @@ class Query : public cli::Invocation {
 
   [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> rules_of_input(const stages::RulesQuestion& question,
                                                                          const pipeline::Context& context) const {
-    if (auto good = stages::check_rule_files(question.files); !good) return std::move(good).error();
     stages::QuerySpec spec;
     cli::apply(store_, spec);
     const auto make = [this, question](stages::QuerySpec& asked, const pipeline::Context& of_it) {

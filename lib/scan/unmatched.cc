@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <unordered_set>
 #include <vector>
 
@@ -64,7 +63,7 @@ std::string explain_rest_in_spools(std::span<const std::string> paths, const log
   record::Batch sample;
   auto scan = SpoolScan::open(paths, std::move(selector), range, silence);
   if (!scan) return std::string(kRestOfTheQuery);
-  (*scan)->take_tenant(tenant);
+  if (tenant) (*scan)->take_tenant(*tenant);
   (*scan)->keep_as_stored();
   const auto read = (*scan)->run([&](record::Batch& batch) -> base::Result<bool> {
     for (const record::Record& record : batch.records) {
@@ -74,18 +73,6 @@ std::string explain_rest_in_spools(std::span<const std::string> paths, const log
     return sample.records.size() < kLooksAtRecords;
   });
   return read ? explain_rest(query, sample) : std::string(kRestOfTheQuery);
-}
-
-// `others` have records.
-std::string explain_tenant(const std::string& tenant, const std::set<std::string>& others) {
-  constexpr std::size_t kMost = 5;
-  std::vector<std::string> names;
-  for (const std::string& other : others) {
-    if (!other.empty() && names.size() < kMost) names.push_back(other);
-  }
-  std::string there = names.empty() ? "none has a tenant" : fmt::format("tenants with records: {}", fmt::join(names, ", "));
-  if (others.size() - others.count("") > kMost) there += fmt::format(" and {} more", others.size() - others.count("") - kMost);
-  return fmt::format("no record of the tenant {} here; {}", tenant, there);
 }
 
 }  // namespace
@@ -137,7 +124,6 @@ std::string explain_nothing_in_spools(std::span<const std::string> paths, const 
   Span selected;
   std::uint64_t in_range = 0;  // streams of blocks
   bool any = false;
-  std::set<std::string> others;  // tenants
   for (const std::string& path : paths) {
     auto reader = spool::Reader::open(path, kWait);
     if (!reader) return {};
@@ -148,10 +134,7 @@ std::string explain_nothing_in_spools(std::span<const std::string> paths, const 
       const auto streams = (*reader)->streams(block.id);
       if (!streams) continue;
       for (const spool::StreamInfo& stream : *streams) {
-        if (!takes(tenant, stream.tenant)) {
-          others.insert(stream.tenant);
-          continue;
-        }
+        if (!takes(tenant, stream.tenant)) continue;
         any = true;
         if (known.insert(stream.labels.get()).second) all.push_back(stream.labels);
         if (!compiled->selects(*stream.labels)) continue;
@@ -160,7 +143,6 @@ std::string explain_nothing_in_spools(std::span<const std::string> paths, const 
       }
     }
   }
-  if (!any && !others.empty() && !tenant->empty()) return base::escape_control(explain_tenant(*tenant, others));
   if (!any) return paths.size() == 1 ? "the spool holds no records" : "the spools hold no records";
   if (selected.empty()) return base::escape_control(logql::explain_selector(logs, all));
   if (in_range == 0) return explain_time(range, selected.oldest, selected.newest, now);

@@ -25,7 +25,7 @@ TEST(QueryRulesOptions, WhatDoesNotGoTogether) {
   EXPECT_EQ(mistake(options({"f"}), {.spool = true}), "");
   EXPECT_EQ(mistake(options({"f"}), {.words = true, .spool = true}), "--rules takes no query beside it");
   EXPECT_EQ(mistake(options({"f"}), {.selection = true, .spool = true}), "--rules takes no query beside it");
-  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool");
+  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool or records on standard input");
   constexpr const char* kWhen = "--at, --now and --to all say when the rules are evaluated";
   EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .to_given = true}), kWhen);
   EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .now_given = true}), kWhen);
