@@ -1,7 +1,9 @@
 #include "stages/answer_source.h"
 
 #include "base/count.h"
+#include "base/visible.h"
 #include "record/json.h"
+#include "scan/metric_scan.h"
 #include "scan/unmatched.h"
 
 #include <fmt/format.h>
@@ -105,8 +107,18 @@ void AnswerSource::choose_labels(Batch& batch) {
 }
 
 void AnswerSource::explain_nothing(std::span<const std::string> spools, const base::TimeRange& range, std::uint64_t unreadable) {
-  why_ = unreadable > 0 ? "nothing in what could be read of the spool"
-                        : scan::explain_nothing_in_spools(spools, spec_.logql, range, context_.clock->wall(), spec_.tenant);
+  if (unreadable > 0) {
+    why_ = "nothing in what could be read of the spool";
+    return;
+  }
+  if (spec_.tenant && !spec_.tenant->empty()) {
+    if (const auto stored = scan::stored_time(spools, spec_.tenant); stored && !*stored) {
+      why_ = fmt::format("no record of the tenant {} here; -o jsonl shows the tenant of each record",
+                         base::escape_control(*spec_.tenant));
+      return;
+    }
+  }
+  why_ = scan::explain_nothing_in_spools(spools, spec_.logql, range, context_.clock->wall(), spec_.tenant);
 }
 
 void AnswerSource::show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found) {

@@ -108,6 +108,7 @@ void ContextLines::append(Log& log, const Record& record, std::string_view place
   Batch& batch = log.open->batch;
   const std::size_t before = batch.bytes();
   Record& copy = batch.add_copy(record);
+  record::set_metadata(batch, copy, record::kContextGroup, "0");  // its number is known when it is passed on
   if (!place.empty()) record::set_metadata(batch, copy, record::kContextPlace, place);
   const std::size_t more = batch.bytes() - before + sizeof(Record);
   log.open->bytes += more;

@@ -407,7 +407,7 @@ TEST_F(FollowSpoolTest, OneTenant) {
   follow.expectation = &none;
   EXPECT_EQ(lines().size(), 0u);
   EXPECT_EQ(none.verdict(), Verdict::met);
-  EXPECT_EQ(summary, "expected no record, found none: no record of the tenant shop here; none has a tenant");
+  EXPECT_EQ(summary, "expected no record, found none: no record of the tenant shop here; -o jsonl shows the tenant of each record");
 }
 
 TEST_F(FollowSpoolTest, ReadingEndsAtTheFirstRecordTooMany) {
