@@ -1,11 +1,14 @@
-// Sixteen places at a time: those where the first and the last byte of the needle stand at the right distance are compared in
-// full. On lines of a few hundred bytes this takes a third of the time of glibc's memmem.
+// Sixteen places at a time, thirty-two in long texts where the processor can: those where the first and the last byte of the needle
+// stand at the right distance are compared in full. On lines of a few hundred bytes this takes a third of the time of glibc's
+// memmem.
 #include "base/byte_search.h"
 
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -50,6 +53,38 @@ std::size_t scan(std::string_view text, std::string_view needle, Verify verify) 
 }
 #endif
 
+#if defined(__x86_64__)
+constexpr std::size_t kLong = 4096;  // bytes; in shorter texts little is to be gained
+
+// Built for processors with AVX2, whatever the rest of the program is built for.
+__attribute__((target("avx2"))) std::size_t scan_wide(std::string_view text, std::string_view needle) {
+  const std::size_t last_offset = needle.size() - 1;
+  const __m256i first = _mm256_set1_epi8(needle.front()), last = _mm256_set1_epi8(needle.back());
+  const std::size_t places = text.size() - last_offset;
+  const char* const begin = text.data();
+  const auto candidates = [&](std::size_t i) __attribute__((target("avx2"))) {
+    const __m256i at_first = _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(begin + i)), first);
+    const __m256i at_last = _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(begin + i + last_offset)), last);
+    return _mm256_and_si256(at_first, at_last);
+  };
+  std::size_t i = 0;
+  for (; i + 64 <= places; i += 64) {
+    const __m256i low = candidates(i), high = candidates(i + 32);
+    if (_mm256_testz_si256(_mm256_or_si256(low, high), _mm256_or_si256(low, high)) != 0) continue;
+    auto mask = static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(low))) |
+                static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(high))) << 32U;
+    for (; mask != 0; mask &= mask - 1) {
+      const std::size_t place = i + static_cast<std::size_t>(__builtin_ctzll(mask));
+      if (std::memcmp(begin + place, needle.data(), needle.size()) == 0) return place;
+    }
+  }
+  for (; i < places; ++i) {
+    if (begin[i] == needle.front() && std::memcmp(begin + i, needle.data(), needle.size()) == 0) return i;
+  }
+  return std::string_view::npos;
+}
+#endif
+
 }  // namespace
 
 std::size_t find_bytes(std::string_view text, std::string_view needle) {
@@ -59,6 +94,10 @@ std::size_t find_bytes(std::string_view text, std::string_view needle) {
     const void* found = std::memchr(text.data(), needle.front(), text.size());
     return found == nullptr ? std::string_view::npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
   }
+#if defined(__x86_64__)
+  static const bool wide = __builtin_cpu_supports("avx2");
+  if (wide && text.size() >= kLong + needle.size()) return scan_wide(text, needle);
+#endif
 #if defined(__SSE2__)
   return scan<false>(text, needle, [&](const char* place) {
     return *place == needle.front() && std::memcmp(place, needle.data(), needle.size()) == 0;

@@ -32,6 +32,7 @@ Result<Found> BlockSearch::search(const Block& block, const base::TimeRange& ran
   };
   options.needles = matcher_->needles();
   options.lines = matcher_->reads_line();
+  options.lent = true;
   loaded_.clear();
   states_.clear();
   Found found;

@@ -45,13 +45,15 @@ using Readers = std::vector<std::shared_ptr<spool::Reader>>;
 // Not thread safe.
 class BlockSearch {
  public:
-  // `times`: what is found is times alone.
-  BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, WantedTenant tenant, bool times)
+  // `times`: what is found is times alone. `memory`: of the runs; it must outlive them and the search.
+  BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, WantedTenant tenant, bool times,
+              FrameMemory& memory)
       : readers_(std::move(readers)),
         matcher_(std::move(matcher)),
         wanted_(std::move(wanted)),
         tenant_(std::move(tenant)),
-        times_(times) {}
+        times_(times),
+        writer_(memory) {}
 
   // Errors: io of the reader, those of the matcher.
   base::Result<Found> search(const Block& block, const base::TimeRange& range);

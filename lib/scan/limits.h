@@ -15,8 +15,8 @@ struct Limits {
   // Threads that read blocks, where there is enough to read.
   [[nodiscard]] unsigned workers() const;
   // Bytes of records for later: above the first they are packed, above the second the latest ones are put off, and their blocks
-  // are read again. What threads hold is taken off.
-  [[nodiscard]] std::size_t plain() const { return most() * 2 / 5; }
+  // are read again. The less is packed, the less time it takes. What threads hold is taken off.
+  [[nodiscard]] std::size_t plain() const { return most() * 9 / 10; }
   [[nodiscard]] std::size_t most() const;
 };
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kAtOnce = 1024;            // records of a batch
 constexpr std::size_t kMostRetired = 1U << 20U;  // bytes that may wait for a batch to be full
-constexpr std::size_t kWorthPacking = 512;       // bytes
 
 constexpr auto kLaterFirst = [](const auto& a, const auto& b) { return b < a; };
 
@@ -22,16 +21,16 @@ constexpr auto kLaterFirst = [](const auto& a, const auto& b) { return b < a; };
 
 struct Merge::Input {
   Run run;
-  std::size_t next = 0;   // the first frame that is not open
-  std::size_t plain = 0;  // frames before it, from `next` on, are not packed
-  std::unique_ptr<OpenFrame> open;
+  std::size_t next = 0;             // the first frame that is not open
+  std::size_t plain = 0;            // frames before it, from `next` on, are not packed
+  std::unique_ptr<OpenFrame> open;  // null before the first record of a frame is taken
 
   [[nodiscard]] bool has_plain() const { return plain > next; }
   [[nodiscard]] const Frame& last_plain() const { return run.frames[plain - 1]; }
 };
 
-Merge::Merge(const Limits& limits, const Matcher& matcher, const Each& each)
-    : limits_(limits), matcher_(matcher), each_(each), allowed_(limits.most()) {}
+Merge::Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, const Each& each)
+    : limits_(limits), matcher_(matcher), each_(each), allowed_(limits.most()), packer_(memory) {}
 Merge::~Merge() = default;
 
 void Merge::skip(Timestamp time, std::uint64_t count) {
@@ -46,22 +45,31 @@ void Merge::retire(std::unique_ptr<OpenFrame> frame) {
   retired_.push_back(std::move(frame));
 }
 
-// Opens the next frame. False: there is none.
-bool Merge::advance(Input& input) {
-  retire(std::move(input.open));
-  while (input.next < input.run.frames.size()) {
-    if (spare_.empty()) spare_.push_back(std::make_unique<OpenFrame>());
-    input.open = std::move(spare_.back());
-    spare_.pop_back();
-    Frame& frame = input.run.frames[input.next++];
-    input.plain = std::max(input.plain, input.next);
-    bytes_ -= frame.bytes.size();
-    input.open->open(frame, input.run.streams, decompressor_, end_);
-    bytes_ += input.open->bytes();
-    if (!input.open->done()) return true;
+// The next frame, whose turn has come.
+void Merge::open(Input& input) {
+  if (spare_.empty()) spare_.push_back(std::make_unique<OpenFrame>());
+  input.open = std::move(spare_.back());
+  spare_.pop_back();
+  Frame& frame = input.run.frames[input.next++];
+  input.plain = std::max(input.plain, input.next);
+  bytes_ -= frame.bytes.held();
+  packer_.unpack(frame);
+  input.open->open(frame, input.run.streams, end_);
+  bytes_ += input.open->bytes();
+}
+
+// The time of the next record. False: there is none.
+bool Merge::advance(Input& input, Timestamp& time) {
+  if (input.open) {
+    if (!input.open->done()) {
+      time = input.open->time();
+      return true;
+    }
     retire(std::move(input.open));
   }
-  return false;
+  if (input.next == input.run.frames.size()) return false;
+  time = input.run.frames[input.next].first;
+  return true;
 }
 
 void Merge::add(Run run, std::size_t spool, std::uint64_t block) {
@@ -70,13 +78,9 @@ void Merge::add(Run run, std::size_t spool, std::uint64_t block) {
   auto input = std::make_unique<Input>();
   input->run = std::move(run);
   input->plain = input->run.frames.size();
-  for (const Frame& frame : input->run.frames) bytes_ += frame.bytes.size();
+  for (const Frame& frame : input->run.frames) bytes_ += frame.bytes.held();
   bytes_ += sizeof(Input) + input->run.stream_bytes;
-  if (!advance(*input)) {
-    leave(std::move(input));
-    return;
-  }
-  next_.push_back({input->open->front().timestamp, spool, block, input.get()});
+  next_.push_back({input->run.frames.front().first, spool, block, input.get()});
   inputs_.push_back(std::move(input));
   std::push_heap(next_.begin(), next_.end(), kLaterFirst);
 }
@@ -96,14 +100,12 @@ void Merge::settle() {
   next_[at] = moved;
 }
 
-Result<bool> Merge::take(Record record) {
-  if (skip_ > 0 && record.timestamp == skip_time_) {
-    --skip_;
-    return true;
-  }
-  out_.records.push_back(record);
-  if (out_.records.size() < kAtOnce && retired_bytes_ < kMostRetired) return true;
-  return flush();
+void Merge::take(OpenFrame& frame) {
+  const Timestamp time = frame.time();
+  frame.take(out_.records.emplace_back());
+  if (skip_ == 0 || time != skip_time_) return;
+  --skip_;
+  out_.records.pop_back();
 }
 
 Result<bool> Merge::flush() {
@@ -115,6 +117,7 @@ Result<bool> Merge::flush() {
   retired_inputs_.clear();
   constexpr std::size_t kSpare = 4;
   for (auto& frame : retired_) {
+    frame->close();
     if (spare_.size() < kSpare) spare_.push_back(std::move(frame));
   }
   retired_.clear();
@@ -131,13 +134,11 @@ Result<bool> Merge::give(Timestamp end) {
     const Next* other = next_.size() > 1 ? &next_[1] : nullptr;
     if (next_.size() > 2 && next_[2] < *other) other = &next_[2];
     while (more && top.time < end && (other == nullptr || top < *other)) {
-      // The record of a frame that is retired in taking it is still in out_.
-      const Record record = input.open->front();
-      input.open->pop();
-      more = !input.open->done() || advance(input);
-      if (more) {
-        top.time = input.open->front().timestamp;
-      } else {
+      if (!input.open) open(input);
+      // A frame that ends with this record is retired: the record is a view into it.
+      take(*input.open);
+      more = advance(input, top.time);
+      if (!more) {
         std::pop_heap(next_.begin(), next_.end(), kLaterFirst);
         next_.pop_back();
         const auto at = std::ranges::find(inputs_, &input, &std::unique_ptr<Input>::get);
@@ -145,7 +146,8 @@ Result<bool> Merge::give(Timestamp end) {
         leave(std::move(inputs_.back()));
         inputs_.pop_back();
       }
-      auto wanted = take(record);
+      if (out_.records.size() < kAtOnce && retired_bytes_ < kMostRetired) continue;
+      auto wanted = flush();
       if (!wanted || !*wanted) return wanted;
     }
     if (more) settle();
@@ -169,20 +171,13 @@ void Merge::pack(std::size_t allowed) {
     if (input->has_plain()) inputs.push_back(input.get());
   }
   std::make_heap(inputs.begin(), inputs.end(), earlier);
-  if (!compressor_) compressor_.emplace(spool::Effort::fast);
   while (bytes_ > allowed && !inputs.empty()) {
     std::pop_heap(inputs.begin(), inputs.end(), earlier);
     Input& input = *inputs.back();
     Frame& frame = input.run.frames[--input.plain];
-    if (frame.bytes.size() >= kWorthPacking) {
-      packed_.clear();
-      compressor_->append(packed_, frame.bytes);
-      if (packed_.size() < frame.bytes.size()) {
-        bytes_ -= frame.bytes.size() - packed_.size();
-        frame.bytes = std::string(packed_);
-        frame.packed = true;
-      }
-    }
+    bytes_ -= frame.bytes.held();
+    packer_.pack(frame);
+    bytes_ += frame.bytes.held();
     if (input.has_plain()) {
       std::push_heap(inputs.begin(), inputs.end(), earlier);
     } else {
@@ -196,17 +191,18 @@ void Merge::end_inputs(Timestamp end) {
   for (const auto& input : inputs_) {
     auto& frames = input->run.frames;
     while (frames.size() > input->next && frames.back().first >= end) {
-      bytes_ -= frames.back().bytes.size();
+      bytes_ -= frames.back().bytes.held();
       frames.pop_back();
     }
     input->plain = std::min(input->plain, frames.size());
-    input->open->cut(end);
+    if (input->open) input->open->cut(end);
   }
   // Those whose first record is not before the end have nothing left.
   std::erase_if(next_, [end](const Next& next) { return next.time >= end; });
   std::make_heap(next_.begin(), next_.end(), kLaterFirst);
   for (auto& input : inputs_) {
-    if (input->open->done()) leave(std::move(input));
+    const bool more = input->open ? !input->open->done() : input->next < input->run.frames.size();
+    if (!more) leave(std::move(input));
   }
   std::erase(inputs_, nullptr);
 }
@@ -215,9 +211,9 @@ void Merge::end_inputs(Timestamp end) {
 Timestamp Merge::cut(std::size_t allowed) {
   std::vector<std::pair<Timestamp, std::size_t>> waiting;
   for (const auto& input : inputs_) {
-    waiting.emplace_back(input->open->front().timestamp, input->open->bytes());
+    if (input->open) waiting.emplace_back(input->open->time(), input->open->bytes());
     for (std::size_t i = input->next; i < input->run.frames.size(); ++i) {
-      waiting.emplace_back(input->run.frames[i].first, input->run.frames[i].bytes.size());
+      waiting.emplace_back(input->run.frames[i].first, input->run.frames[i].bytes.held());
     }
   }
   std::ranges::sort(waiting);

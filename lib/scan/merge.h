@@ -6,10 +6,11 @@
 
 #include "base/result.h"
 #include "record/record.h"
+#include "scan/frame_memory.h"
+#include "scan/frame_packer.h"
 #include "scan/limits.h"
 #include "scan/matcher.h"
 #include "scan/run.h"
-#include "spool/compression.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <string>
 #include <tuple>
 #include <vector>
 
@@ -29,8 +29,8 @@ using Each = std::function<base::Result<bool>(record::Batch& batch)>;
 // Not thread safe.
 class Merge {
  public:
-  // All of them must outlive it. `matcher` made the records, and says where something may be put off.
-  Merge(const Limits& limits, const Matcher& matcher, const Each& each);
+  // All of them must outlive it. `memory` is that of the runs. `matcher` made the records, and says where something may be put off.
+  Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, const Each& each);
   ~Merge();
 
   // Of equal times, those of the lower spool come first, and in one spool those of the lower block. What was put off is left out.
@@ -57,9 +57,10 @@ class Merge {
       return std::tie(a.time, a.spool, a.block) < std::tie(b.time, b.spool, b.block);
     }
   };
-  bool advance(Input& input);
+  void open(Input& input);
+  bool advance(Input& input, base::Timestamp& time);
   void settle();
-  base::Result<bool> take(record::Record record);
+  void take(OpenFrame& frame);
   void retire(std::unique_ptr<OpenFrame> frame);
   void pack(std::size_t allowed);
   base::Timestamp cut(std::size_t allowed);
@@ -84,9 +85,7 @@ class Merge {
   std::uint64_t skip_ = 0;
 
   std::size_t bytes_ = 0;  // of inputs_
-  std::optional<spool::Compressor> compressor_;
-  spool::Decompressor decompressor_;
-  std::string packed_;
+  FramePacker packer_;
 };
 
 }  // namespace weir::scan

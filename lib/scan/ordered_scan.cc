@@ -64,10 +64,10 @@ Result<std::unique_ptr<OrderedScan>> OrderedScan::make(SpoolSet& spools, Options
   return scan;
 }
 
-Result<std::unique_ptr<BlockSearch>> OrderedScan::make_search(const Readers& readers) const {
+Result<std::unique_ptr<BlockSearch>> OrderedScan::make_search(const Readers& readers) {
   auto matcher = options_.matcher();
   if (!matcher) return std::move(matcher).error();
-  return std::make_unique<BlockSearch>(readers, std::move(*matcher), options_.wanted, options_.tenant, options_.times);
+  return std::make_unique<BlockSearch>(readers, std::move(*matcher), options_.wanted, options_.tenant, options_.times, memory_);
 }
 
 // Where no search can be made for another thread, the caller's does it all: an error there is said by its own reader.
@@ -91,7 +91,7 @@ Result<bool> OrderedScan::run_round(TimeRange& window, std::uint64_t skip, Progr
   for (const Block& block : spools_.blocks()) {
     if (window.touches(block.info.min_timestamp, block.info.max_timestamp)) blocks.push_back(block);
   }
-  Merge merge(options_.limits, here_->matcher(), each);
+  Merge merge(options_.limits, memory_, here_->matcher(), each);
   merge.skip(window.from, skip);
   const auto queue = this->queue(blocks, window);
   progress.begin(window);

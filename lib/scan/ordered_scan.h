@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/time_range.h"
 #include "scan/block_queue.h"
+#include "scan/frame_memory.h"
 #include "scan/limits.h"
 #include "scan/matcher.h"
 #include "scan/merge.h"
@@ -53,12 +54,13 @@ class OrderedScan {
  private:
   class Progress;
   OrderedScan(SpoolSet& spools, Options options) : spools_(spools), options_(std::move(options)) {}
-  base::Result<std::unique_ptr<BlockSearch>> make_search(const Readers& readers) const;
+  base::Result<std::unique_ptr<BlockSearch>> make_search(const Readers& readers);
   BlockSearch* search_of(unsigned index);
   base::Result<bool> run_round(base::TimeRange& window, std::uint64_t skip, Progress& progress, const Each& each);
 
   SpoolSet& spools_;
   Options options_;
+  FrameMemory memory_;  // outlives all that holds runs
   std::unique_ptr<BlockSearch> here_;
   std::vector<std::unique_ptr<BlockSearch>> searches_;  // of other threads, from round to round
   SearchOf search_of_ = [this](unsigned index) { return search_of(index); };

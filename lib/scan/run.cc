@@ -1,7 +1,7 @@
 #include "scan/run.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -11,41 +11,58 @@ namespace {
 using record::Label;
 using record::Record;
 
-constexpr std::size_t kFrame = 64 << 10;
-constexpr std::size_t kBesides = 512;   // bytes of a record that are not its line, at most as a rule
 constexpr std::size_t kSetsKnown = 16;  // the latest sets of metadata that a record is compared with
 
 enum Flag : std::uint8_t { kHeld = 1, kInvalid = 2, kSample = 4, kExtra = 8, kNewSet = 16 };
 
-// In front of each record. Behind it: its set of metadata when that is new, `extra` when it has one, the line.
+// The numbers of a record. Its texts: its set of metadata when that is new, `extra` when it has one, the line.
 struct Head {
   base::Timestamp time;
   std::uint32_t stream, set, line;
   std::uint8_t form, flags;
 };
 
-void put(std::string& out, std::string_view bytes) {
-  const auto size = static_cast<std::uint32_t>(bytes.size());
-  out.append(reinterpret_cast<const char*>(&size), sizeof size);
-  out.append(bytes);
+std::size_t size_of(std::string_view text) { return sizeof(std::uint32_t) + text.size(); }
+std::size_t size_of(std::span<const Label> set) {
+  std::size_t size = sizeof(std::uint32_t);
+  for (const Label& label : set) size += size_of(label.name) + size_of(label.value);
+  return size;
 }
+std::size_t size_of(const record::Extra& extra) {
+  return size_of(extra.unknown) + size_of(extra.rejected) + size_of(extra.parsed) + size_of(extra.value);
+}
+
+class Writing {
+ public:
+  explicit Writing(char* at) : at_(at) {}
+  void number(std::uint32_t number) {
+    std::memcpy(at_, &number, sizeof number);
+    at_ += sizeof number;
+  }
+  void bytes(std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(at_, bytes.data(), bytes.size());
+    at_ += bytes.size();
+  }
+  void text(std::string_view text) {
+    number(static_cast<std::uint32_t>(text.size()));
+    bytes(text);
+  }
+
+ private:
+  char* at_;
+};
 
 class Reading {
  public:
   explicit Reading(const char* at) : at_(at) {}
-  template <typename T>
-  T value() {
-    T value;
-    std::memcpy(&value, at_, sizeof value);
-    at_ += sizeof value;
-    return value;
+  std::uint32_t number() {
+    std::uint32_t number = 0;
+    std::memcpy(&number, at_, sizeof number);
+    at_ += sizeof number;
+    return number;
   }
-  std::string_view bytes(std::size_t size) {
-    const std::string_view bytes(at_, size);
-    at_ += size;
-    return bytes;
-  }
-  std::string_view text() { return bytes(value<std::uint32_t>()); }
+  std::string_view bytes(std::size_t size) { return {std::exchange(at_, at_ + size), size}; }
+  std::string_view text() { return bytes(number()); }
   [[nodiscard]] const char* place() const { return at_; }
 
  private:
@@ -53,6 +70,8 @@ class Reading {
 };
 
 }  // namespace
+
+std::size_t Frame::numbers() const { return records * sizeof(Head); }
 
 std::uint32_t RunWriter::stream_of(const Record& record) {
   const auto same = [&](const RunStream& stream) { return stream.labels.get() == record.labels && stream.tenant == record.tenant; };
@@ -68,105 +87,123 @@ std::uint32_t RunWriter::stream_of(const Record& record) {
   return latest_stream_;
 }
 
-void RunWriter::put_set(std::span<const Label> set, std::uint32_t& number) {
+// The number of a set that the frame has; 0: it is empty, or new.
+std::uint32_t RunWriter::set_of(std::span<const Label> set) const {
+  if (set.empty()) return 0;
   const auto from = sets_.end() - static_cast<std::ptrdiff_t>(std::min(sets_.size(), kSetsKnown));
   const auto known = std::find_if(from, sets_.end(), [&](std::span<const Label> one) { return one.data() == set.data(); });
-  number = static_cast<std::uint32_t>(known - sets_.begin()) + 1;
-  if (known != sets_.end() && known->size() == set.size()) return;
-  sets_.push_back(set);
-  number = static_cast<std::uint32_t>(sets_.size());
+  return known != sets_.end() && known->size() == set.size() ? static_cast<std::uint32_t>(known - sets_.begin()) + 1 : 0;
+}
+
+// For one more record with texts of this size. A long line gets a frame of its own.
+void RunWriter::make_room(std::size_t texts) {
+  if (frame_.records > 0 && frame_.texts + texts + frame_.numbers() + sizeof(Head) > frame_.bytes.size()) close_frame();
+  if (frame_.records > 0) return;
+  const std::size_t size = std::max(FrameMemory::kPiece, (texts + 2 * sizeof(Head) - 1) / sizeof(Head) * sizeof(Head));
+  if (frame_.bytes.size() != size) frame_.bytes = FrameBytes::plain(memory_, size);
 }
 
 void RunWriter::add(const Record& record) {
-  if (frame_.records > 0 && frame_.bytes.size() + record.line.data.size() + kBesides > kFrame) close_frame();
+  std::uint32_t set = set_of(record.metadata);
+  const std::size_t besides = record.line.data.size() + (record.extra != nullptr ? size_of(*record.extra) : 0);
+  const std::size_t frames = run_.frames.size();
+  make_room(besides + (set == 0 && !record.metadata.empty() ? size_of(record.metadata) : 0));
+  // Another frame does not have the set.
+  if (set != 0 && run_.frames.size() != frames) {
+    set = 0;
+    make_room(besides + size_of(record.metadata));
+  }
   if (frame_.records == 0) frame_.first = record.timestamp;
   ++frame_.records;
-  Head head = {};
-  head.time = record.timestamp;
-  head.stream = stream_of(record);
-  head.line = static_cast<std::uint32_t>(record.line.data.size());
-  head.form = static_cast<std::uint8_t>(record.line.form);
-  const std::size_t sets = sets_.size();
-  if (!record.metadata.empty()) put_set(record.metadata, head.set);
-  const bool new_set = sets_.size() > sets;
-  head.flags =
-      static_cast<std::uint8_t>((record.held ? kHeld : 0) | (record.invalid ? kInvalid : 0) | (record.sample ? kSample : 0) |
-                                (record.extra != nullptr ? kExtra : 0) | (new_set ? kNewSet : 0));
-  std::string& out = frame_.bytes;
-  out.append(reinterpret_cast<const char*>(&head), sizeof head);
+  const bool new_set = set == 0 && !record.metadata.empty();
+  Writing out(frame_.bytes.data() + frame_.texts);
+  frame_.texts += static_cast<std::uint32_t>(besides);
   if (new_set) {
-    const auto size = static_cast<std::uint32_t>(record.metadata.size());
-    out.append(reinterpret_cast<const char*>(&size), sizeof size);
-    frame_.labels += size;
+    sets_.push_back(record.metadata);
+    set = static_cast<std::uint32_t>(sets_.size());
+    frame_.labels += static_cast<std::uint32_t>(record.metadata.size());
+    frame_.texts += static_cast<std::uint32_t>(size_of(record.metadata));
+    out.number(static_cast<std::uint32_t>(record.metadata.size()));
     for (const Label& label : record.metadata) {
-      put(out, label.name);
-      put(out, label.value);
+      out.text(label.name);
+      out.text(label.value);
     }
   }
   if (record.extra != nullptr) {
     ++frame_.extras;
     for (const std::string_view text : {record.extra->unknown, record.extra->rejected, record.extra->parsed, record.extra->value}) {
-      put(out, text);
+      out.text(text);
     }
   }
-  out.append(record.line.data);
+  out.bytes(record.line.data);
+  const Head head = {
+      record.timestamp,
+      stream_of(record),
+      set,
+      static_cast<std::uint32_t>(record.line.data.size()),
+      static_cast<std::uint8_t>(record.line.form),
+      static_cast<std::uint8_t>((record.held ? kHeld : 0) | (record.invalid ? kInvalid : 0) | (record.sample ? kSample : 0) |
+                                (record.extra != nullptr ? kExtra : 0) | (new_set ? kNewSet : 0))};
+  std::memcpy(frame_.bytes.data() + frame_.bytes.size() - frame_.numbers(), &head, sizeof head);
 }
 
+// Of a piece that is mostly empty a copy is kept: it takes less memory, and the piece is there for the next frame.
 void RunWriter::close_frame() {
+  sets_.clear();
   if (frame_.records == 0) return;
-  frame_.size = static_cast<std::uint32_t>(frame_.bytes.size());
-  const bool full = frame_.size > kFrame / 2;
-  if (frame_.bytes.capacity() > frame_.bytes.size() + frame_.bytes.size() / 8) frame_.bytes.shrink_to_fit();
+  const std::size_t numbers = frame_.numbers(), used = frame_.texts + numbers;
+  FrameBytes all = std::move(frame_.bytes);
+  FrameBytes kept;
+  if (used <= all.size() / 4 * 3) {
+    kept = std::move(all);
+    all = FrameBytes::plain(memory_, used);
+    std::memcpy(all.data(), kept.data(), frame_.texts);
+    std::memcpy(all.data() + frame_.texts, kept.data() + kept.size() - numbers, numbers);
+  }
+  frame_.bytes = std::move(all);
   run_.frames.push_back(std::move(frame_));
   frame_ = {};
-  if (full) frame_.bytes.reserve(kFrame);
-  sets_.clear();
+  frame_.bytes = std::move(kept);
 }
 
 Run RunWriter::finish() {
   close_frame();
-  frame_ = {};
   latest_stream_ = 0;
   return std::exchange(run_, {});
 }
 
-void OpenFrame::open(Frame& frame, const std::vector<RunStream>& streams, spool::Decompressor& decompressor, base::Timestamp end) {
+void OpenFrame::open(Frame& frame, const std::vector<RunStream>& streams, base::Timestamp end) {
   labels_.clear();
   extras_.clear();
   sets_.clear();
-  if (frame.packed) {
-    bytes_.resize(frame.size);
-    if (!decompressor.read(frame.bytes, bytes_.data(), frame.size)) std::abort();  // packed by this process, and never damaged
-  } else {
-    bytes_.swap(frame.bytes);
-  }
-  std::string().swap(frame.bytes);
+  bytes_ = std::move(frame.bytes);
   // Views into them are handed out, so they must not move.
   labels_.reserve(frame.labels);
   extras_.reserve(frame.extras);
   streams_ = &streams;
-  at_ = 0;
+  text_ = bytes_.data();
+  number_ = bytes_.data() + bytes_.size();
   left_ = frame.records;
   end_ = end;
-  done_ = false;
-  pop();
+  peek();
 }
 
-void OpenFrame::pop() {
-  if (left_ == 0) {
-    done_ = true;
-    return;
-  }
-  --left_;
-  Reading in(bytes_.data() + at_);
-  const auto head = in.value<Head>();
-  Record& record = front_;
+void OpenFrame::peek() {
+  if (left_ > 0) std::memcpy(&time_, number_ - sizeof(Head) + offsetof(Head, time), sizeof time_);
+}
+
+void OpenFrame::take(Record& record) {
+  Head head;
+  number_ -= sizeof head;
+  std::memcpy(&head, number_, sizeof head);
+  Reading in(text_);
+  const RunStream& stream = (*streams_)[head.stream];
   record.timestamp = head.time;
-  record.labels = (*streams_)[head.stream].labels.get();
-  record.tenant = (*streams_)[head.stream].tenant;
+  record.labels = stream.labels.get();
+  record.tenant = stream.tenant;
   if ((head.flags & kNewSet) != 0) {
     const std::size_t begin = labels_.size();
-    for (auto left = in.value<std::uint32_t>(); left > 0; --left) {
+    for (std::uint32_t left = in.number(); left > 0; --left) {
       const std::string_view name = in.text();
       labels_.push_back({name, in.text()});
     }
@@ -183,11 +220,13 @@ void OpenFrame::pop() {
   record.invalid = (head.flags & kInvalid) != 0;
   record.sample = (head.flags & kSample) != 0;
   record.line = {in.bytes(head.line), static_cast<record::Text::Form>(head.form)};
-  at_ = static_cast<std::size_t>(in.place() - bytes_.data());
+  text_ = in.place();
+  --left_;
+  peek();
 }
 
 std::size_t OpenFrame::bytes() const {
-  return sizeof(OpenFrame) + bytes_.capacity() + labels_.capacity() * sizeof(Label) + extras_.capacity() * sizeof(record::Extra);
+  return sizeof(OpenFrame) + bytes_.held() + labels_.capacity() * sizeof(Label) + extras_.capacity() * sizeof(record::Extra);
 }
 
 }  // namespace weir::scan

@@ -79,12 +79,13 @@ base::Result<void> BlockDecoder::read_sets(std::string_view of_strings, std::str
   return {};
 }
 
-char* BlockDecoder::room_for_lines(std::size_t size) {
-  if (lines_room_ < size) {
-    lines_ = std::make_unique_for_overwrite<char[]>(size);
-    lines_room_ = size;
+char* BlockDecoder::Room::of(std::size_t wanted) {
+  if (size < wanted) {
+    bytes.reset();
+    bytes = std::make_unique_for_overwrite<char[]>(wanted);
+    size = wanted;
   }
-  return lines_.get();
+  return bytes.get();
 }
 
 bool BlockDecoder::unpack_column(const PackedColumn& column, char* to) {
@@ -143,7 +144,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
   NeedleSearch needles(options.lines ? options.needles : std::span<const Needles>());
   // Where few lines are wanted, the rest does not come into the batch.
   const bool picks = options.lines && !options.needles.empty();
-  char* const lines = !options.lines ? nullptr : picks ? room_for_lines(lines_size) : batch.allocate(lines_size);
+  char* const lines = !options.lines ? nullptr : picks || options.lent ? lines_.of(lines_size) : batch.allocate(lines_size);
   char* const packed_lines = options.lines ? lines + (lines_size - left) : nullptr;
   if (options.lines && !decompressor_.read(head.take(head.left()), packed_lines, left)) return damaged("body");
   if (options.lines && form == kValuesForm) {
@@ -155,8 +156,8 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     if (!put_values_back(lines, lines_size, left, column[kIds], times, streams.front().min_timestamp)) return damaged("body");
   }
   if (picks && !needles.begin({lines, lines_size})) return {};
-  // In memory of the batch: strings and extra keys are views into it.
-  if (!unpack(0, kPlainColumns, batch.allocate(columns_size))) return damaged("body");
+  // Strings and extra keys are views into them.
+  if (!unpack(0, kPlainColumns, options.lent ? columns_.of(columns_size) : batch.allocate(columns_size))) return damaged("body");
 
   const std::string_view order = column[kOrder];
   const std::string_view flags = column[kFlags];
@@ -252,7 +253,7 @@ base::Result<void> BlockDecoder::records(std::string_view body, std::span<const 
     record.labels = labels[stream];
     record.tenant = tenants[stream];
     std::string_view line = options.lines ? std::string_view(lines + cell.offset, cell.length) : std::string_view();
-    if (picks) line = batch.copy(line);
+    if (picks && !options.lent) line = batch.copy(line);
     record.line = {line, (cell.flags & kClean) != 0 ? record::Text::Form::clean : record::Text::Form::bytes};
     record.metadata = sets_[cell.set];
     record.extra = cell.extra;

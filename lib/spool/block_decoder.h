@@ -25,6 +25,9 @@ struct LoadOptions {
   std::span<const Needles> needles = {};
   // False: the lines are not unpacked, every record comes with an empty one, and `needles` does not count.
   bool lines = true;
+  // True: what the records are views into is lent by the reader until its next load(), and only the rest is in the batch. So block
+  // after block is read in the same memory.
+  bool lent = false;
 };
 
 // Not thread safe; keeps its memory. Every error is Code::corrupt. Damaged bytes give an error or wrong records, and do no other
@@ -44,14 +47,18 @@ class BlockDecoder {
     std::string_view bytes;
     bool stored = false;  // as it is
   };
-  char* room_for_lines(std::size_t size);
+  // Memory that is used for block after block.
+  struct Room {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size = 0;
+    char* of(std::size_t wanted);
+  };
   bool unpack_column(const PackedColumn& column, char* to);
   base::Result<void> read_sets(std::string_view strings, std::string_view sets, record::Batch& batch);
 
   Decompressor decompressor_;
   std::string scratch_;
-  std::unique_ptr<char[]> lines_;  // all lines of a block of which few are wanted
-  std::size_t lines_room_ = 0;
+  Room lines_, columns_;  // of a block that is lent; the lines also of one of which few are wanted
   struct Cell {
     base::Timestamp time;
     std::uint64_t offset;

@@ -64,7 +64,9 @@ struct Reader::Impl {
     for (int tries = 1;; ++tries) {
       if (auto fresh = renew(); !fresh) return std::move(fresh).error();
       auto result = read();
-      if (tries == kTries || !file.database.torn()) return result;
+      if (!file.database.torn()) return result;
+      cached_block = 0;  // its list of streams may be torn, too
+      if (tries == kTries) return result;
     }
   }
 
@@ -81,12 +83,37 @@ struct Reader::Impl {
     return {};
   }
 
-  // Everything of one block, in one transaction. False: it is gone.
-  base::Result<bool> fetch(std::uint64_t block, bool states) {
+  // Unpacks the list of streams in `row`.
+  base::Result<void> note_streams(std::uint64_t block) {
+    auto streams = decoder.streams(row.streams);
+    if (!streams) return of_block(std::move(streams).error(), block);
+    cached_block = block;
+    cached_streams = std::move(*streams);
+    return {};
+  }
+
+  // True: the list of streams alone shows that nothing in the block is wanted. What is damaged is left to who reads the block.
+  base::Result<bool> nothing_wanted(std::uint64_t block, const LoadOptions& options) {
+    if (!options.stream) return false;
+    if (cached_block != block || block == 0) {
+      auto found = read_streams(file.database, block, row.streams);
+      if (!found) return std::move(found).error();
+      if (!*found || !note_streams(block)) return false;
+    }
+    return !cached_streams.empty() && std::ranges::none_of(cached_streams, options.stream);
+  }
+
+  enum class Fetched : std::uint8_t { gone, unwanted, all };
+  // Everything of one block, in one transaction.
+  base::Result<Fetched> fetch(std::uint64_t block, const LoadOptions& options, bool states) {
     auto transaction = sqlite::Transaction::begin(file.database, sqlite::Transaction::Kind::read);
     if (!transaction) return std::move(transaction).error();
+    auto unwanted = nothing_wanted(block, options);
+    if (!unwanted) return std::move(unwanted).error();
+    if (*unwanted) return Fetched::unwanted;
     auto found = read_block(file.database, block, row);
-    if (!found || !*found) return found;
+    if (!found) return std::move(found).error();
+    if (!*found) return Fetched::gone;
     released = PlaceSet({block, 0});
     if (row.info.held > 0) {
       auto some = read_released(file.database, block);
@@ -96,7 +123,7 @@ struct Reader::Impl {
     if (states) {
       if (auto fetched = fetch_states(block); !fetched) return std::move(fetched).error();
     }
-    return true;
+    return Fetched::all;
   }
 
   [[nodiscard]] State state_of(BlockPlace place, const record::Record& record) const {
@@ -165,31 +192,20 @@ base::Result<std::vector<StreamInfo>> Reader::streams(std::uint64_t block) {
   auto found = impl.at_one_time([&] { return read_streams(impl.file.database, block, impl.row.streams); });
   if (!found) return std::move(found).error();
   if (!*found) return std::vector<StreamInfo>{};
-  auto streams = impl.decoder.streams(impl.row.streams);
-  if (!streams) return impl.of_block(std::move(streams).error(), block);
-  impl.cached_block = block;
-  impl.cached_streams = std::move(*streams);
+  if (auto noted = impl.note_streams(block); !noted) return std::move(noted).error();
   return impl.cached_streams;
 }
 
 base::Result<bool> Reader::load(std::uint64_t block, const LoadOptions& options, record::Batch& batch, std::vector<State>* states) {
   Impl& impl = *impl_;
-  // The body is not read when the list of streams alone shows that nothing in it is wanted.
-  if (options.stream) {
-    const auto list = streams(block);
-    if (!list && list.error().code != base::Code::corrupt) return list.error();
-    if (list && !list->empty() && std::ranges::none_of(*list, options.stream)) return true;
-  }
-  auto found = impl.at_one_time([&] { return impl.fetch(block, states != nullptr); });
-  if (!found || !*found) return found;
+  auto fetched = impl.at_one_time([&] { return impl.fetch(block, options, states != nullptr); });
+  if (!fetched) return std::move(fetched).error();
+  if (*fetched != Impl::Fetched::all) return *fetched == Impl::Fetched::unwanted;
   if (!impl.row.sound()) {
     return base::fail(base::Code::corrupt, "cannot read block {} of spool '{}': its checksum is wrong", block, impl.path);
   }
   if (impl.cached_block != block) {
-    auto streams = impl.decoder.streams(impl.row.streams);
-    if (!streams) return impl.of_block(std::move(streams).error(), block);
-    impl.cached_block = block;
-    impl.cached_streams = std::move(*streams);
+    if (auto noted = impl.note_streams(block); !noted) return std::move(noted).error();
   }
   const std::size_t start = batch.records.size();
   impl.ordinals.clear();

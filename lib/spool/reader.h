@@ -56,7 +56,8 @@ class Reader {
   base::Result<std::vector<StreamInfo>> streams(std::uint64_t block);
 
   // Appends the records of one block that pass `options` to `batch`, in their order, with `source` set to their place (the caller
-  // clears it when it must not be passed on) and `held` as stored. `states` (may be null) gets one entry for each appended record.
+  // clears it when it must not be passed on) and `held` as stored. With options.lent they stay until the next load(). `states` (may
+  // be null) gets one entry for each appended record.
   // False when the block was evicted. Errors: corrupt (checksum or form), io. A block without a wanted stream is neither read nor
   // verified.
   base::Result<bool> load(std::uint64_t block, const LoadOptions& options, record::Batch& batch,

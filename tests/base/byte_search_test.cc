@@ -24,6 +24,28 @@ TEST(ByteSearch, AgreesWithTheStandardLibrary) {
   }
 }
 
+TEST(ByteSearch, FindsInLongTexts) {
+  std::mt19937 random(9);
+  const auto text_of = [&](std::size_t size, unsigned letters) {
+    std::string text(size, ' ');
+    for (char& c : text) c = static_cast<char>('a' + random() % letters);
+    return text;
+  };
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = text_of(4000 + random() % 400, 2 + random() % 20);
+    std::string needle = text_of(2 + random() % 40, 20);
+    if (round % 3 == 0) needle = text.substr(random() % text.size(), needle.size());
+    ASSERT_EQ(find_bytes(text, needle), text.find(needle)) << text << " " << needle;
+    // At the very end, with the same first and last byte everywhere.
+    text.assign(text.size(), needle.front());
+    needle.back() = needle.front();
+    needle[needle.size() / 2] = '!';
+    ASSERT_EQ(find_bytes(text, needle), std::string::npos);
+    text.replace(text.size() - needle.size(), needle.size(), needle);
+    ASSERT_EQ(find_bytes(text, needle), text.find(needle)) << text.size() << " " << needle;
+  }
+}
+
 TEST(ByteSearch, FoldsLettersOnly) {
   EXPECT_TRUE(contains_ignoring_case("[ERROR]", "[error]"));
   EXPECT_FALSE(contains_ignoring_case("{ERROR}", "[error]"));  // `{` is `[` with the bit of the case set

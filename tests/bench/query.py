@@ -66,8 +66,10 @@ def run(report, folder, megabytes):
         report.figure("one pod in 5 minutes, the whole process", one.wall * 1e3, "ms", limit=60)
         if (os.cpu_count() or 1) < 2:
             continue
-        for query in ("'|= \"a needle that is nowhere\"'", "'| json | status>=500'"):
-            text = f"query {query} --spool {spool} -o jsonl"
-            two = min(cost(text).wall for _ in range(3))
-            alone = min(measure.run([["taskset", "-c", "0", *weir(text)]], env=kit.environment())[0].wall for _ in range(3))
-            report.figure(f"two cores beside one: {query}", alone / two, "times", at_least=1.7)
+        for query in ("query '|= \"a needle that is nowhere\"'", "query '| json | status>=500'", rate):
+            text = f"{query} --spool {spool} -o jsonl"
+            two, alone = [], []
+            for _ in range(5):  # in turns: the machine may have other work
+                two.append(cost(text).wall)
+                alone.append(measure.run([["taskset", "-c", "0", *weir(text)]], env=kit.environment())[0].wall)
+            report.figure(f"two cores beside one: {query[:43]}", min(alone) / min(two), "times", at_least=1.7)

@@ -1,11 +1,13 @@
 #include "scan/run.h"
 
 #include "record/jsonl_writer.h"
+#include "scan/frame_packer.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -47,65 +49,124 @@ record::Batch records(int count) {
   return batch;
 }
 
-TEST(Run, GivesBackWhatWasAddedPackedOrNot) {
+class RunTest : public ::testing::Test {
+ protected:
+  scan::Run run_of(const record::Batch& batch) {
+    for (const record::Record& record : batch.records) writer.add(record);
+    return writer.finish();
+  }
+  static record::Record take(OpenFrame& open) {
+    record::Record record;
+    open.take(record);
+    return record;
+  }
+
+  FrameMemory memory;
+  RunWriter writer{memory};
+  FramePacker packer{memory};
+};
+
+TEST_F(RunTest, GivesBackWhatWasAddedPackedOrNot) {
   const record::Batch batch = records(5000);
   for (const bool packed : {false, true}) {
-    RunWriter writer;
-    for (const record::Record& record : batch.records) writer.add(record);
-    auto run = writer.finish();
+    scan::Run run = run_of(batch);
     EXPECT_EQ(run.streams.size(), 4U);
     EXPECT_GT(run.frames.size(), 3U);
-    spool::Compressor compressor(spool::Effort::fast);
-    spool::Decompressor decompressor;
     std::size_t next = 0;
     OpenFrame open;
     for (Frame& frame : run.frames) {
       EXPECT_EQ(frame.first, batch.records[next].timestamp);
-      EXPECT_LE(frame.bytes.size(), 64U << 10U);
+      EXPECT_LE(frame.bytes.held(), FrameMemory::kPiece);
       if (packed) {
-        std::string bytes;
-        compressor.append(bytes, frame.bytes);
-        frame.bytes = bytes;
-        frame.packed = true;
+        packer.pack(frame);
+        EXPECT_TRUE(frame.packed());
+        EXPECT_LT(frame.bytes.held(), FrameMemory::kPiece / 2);
+        packer.unpack(frame);
       }
-      for (open.open(frame, run.streams, decompressor, std::numeric_limits<base::Timestamp>::max()); !open.done(); open.pop()) {
+      for (open.open(frame, run.streams, std::numeric_limits<base::Timestamp>::max()); !open.done(); ++next) {
         ASSERT_LT(next, batch.records.size());
-        ASSERT_EQ(json(open.front()), json(batch.records[next]));
-        ++next;
+        EXPECT_EQ(open.time(), batch.records[next].timestamp);
+        ASSERT_EQ(json(take(open)), json(batch.records[next]));
       }
+      open.close();
     }
     EXPECT_EQ(next, batch.records.size());
     EXPECT_TRUE(writer.finish().empty());
   }
 }
 
-TEST(Run, ALineLongerThanAFrameHasOneOfItsOwn) {
+TEST_F(RunTest, ALineLongerThanAFrameHasOneOfItsOwn) {
   record::Batch batch = records(3);
-  batch.records[1].line = record::Text::bytes(batch.copy(std::string(200'000, 'y')));
-  RunWriter writer;
-  for (const record::Record& record : batch.records) writer.add(record);
-  auto run = writer.finish();
+  batch.records[1].line = record::Text::bytes(batch.copy(std::string(200'001, 'y')));
+  scan::Run run = run_of(batch);
   ASSERT_EQ(run.frames.size(), 3U);
-  spool::Decompressor decompressor;
-  OpenFrame open;
-  open.open(run.frames[1], run.streams, decompressor, 100);
-  EXPECT_EQ(open.front().line.data.size(), 200'000U);
+  packer.pack(run.frames[1]);
+  EXPECT_TRUE(run.frames[1].packed());
+  packer.unpack(run.frames[1]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    OpenFrame open;
+    open.open(run.frames[i], run.streams, 100);
+    EXPECT_EQ(json(take(open)), json(batch.records[i]));
+    EXPECT_TRUE(open.done());
+  }
 }
 
-TEST(Run, WhatIsCutOffDoesNotCome) {
-  const record::Batch batch = records(10);
-  RunWriter writer;
-  for (const record::Record& record : batch.records) writer.add(record);
-  auto run = writer.finish();
-  spool::Decompressor decompressor;
+// The set of the record before is in another frame.
+TEST_F(RunTest, AFrameHasTheSetsOfItsRecords) {
+  record::Batch batch = records(1);
+  const auto metadata = batch.allocate_labels(1);
+  metadata[0] = {"trace", batch.copy(std::string(30'000, 't'))};
+  for (int i = 0; i < 9; ++i) {
+    record::Record record = batch.records[0];
+    record.metadata = metadata;
+    record.line = record::Text::bytes(batch.copy(std::string(20'000, static_cast<char>('a' + i))));
+    batch.records.push_back(record);
+  }
+  scan::Run run = run_of(batch);
+  EXPECT_GT(run.frames.size(), 2U);
+  std::size_t next = 0;
   OpenFrame open;
-  open.open(run.frames[0], run.streams, decompressor, 8);
-  open.pop();
+  for (Frame& frame : run.frames) {
+    for (open.open(frame, run.streams, 100); !open.done(); ++next) EXPECT_EQ(json(take(open)), json(batch.records[next]));
+  }
+  EXPECT_EQ(next, batch.records.size());
+}
+
+TEST_F(RunTest, AFewRecordsTakeLittleMemory) {
+  const scan::Run run = run_of(records(10));
+  ASSERT_EQ(run.frames.size(), 1U);
+  EXPECT_LT(run.frames[0].bytes.held(), 3000U);
+}
+
+TEST_F(RunTest, WhatWouldNotBecomeSmallerIsNotPacked) {
+  std::mt19937 random(1);
+  record::Batch batch = records(1);
+  for (int i = 0; i < 20; ++i) {
+    std::string noise(3000, ' ');
+    for (char& c : noise) c = static_cast<char>(random());
+    batch.records.push_back(batch.records[0]);
+    batch.records.back().line = record::Text::bytes(batch.copy(noise));
+  }
+  scan::Run run = run_of(batch);
+  ASSERT_EQ(run.frames.size(), 1U);
+  packer.pack(run.frames[0]);
+  ASSERT_FALSE(run.frames[0].packed());
+  OpenFrame open;
+  std::size_t next = 0;
+  for (open.open(run.frames[0], run.streams, 100); !open.done(); ++next) EXPECT_EQ(json(take(open)), json(batch.records[next]));
+  EXPECT_EQ(next, batch.records.size());
+}
+
+TEST_F(RunTest, WhatIsCutOffDoesNotCome) {
+  scan::Run run = run_of(records(10));
+  OpenFrame open;
+  open.open(run.frames[0], run.streams, 8);
+  take(open);
   open.cut(3);
   EXPECT_FALSE(open.done());
-  open.pop();
-  EXPECT_EQ(open.front().timestamp, 2);
-  open.pop();
+  take(open);
+  EXPECT_EQ(open.time(), 2);
+  take(open);
   EXPECT_TRUE(open.done());
 }
 

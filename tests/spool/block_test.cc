@@ -16,18 +16,18 @@ using record::Record;
 using record::Text;
 
 struct Unpacked {
+  BlockDecoder decoder;  // what is lent is in its memory
   std::vector<StreamInfo> streams;
   Batch batch;
   std::vector<std::uint32_t> ordinals;
 };
 
 Unpacked unpack(const PackedBlock& packed, const LoadOptions& options = {}) {
-  BlockDecoder decoder;
   Unpacked result;
-  auto streams = decoder.streams(packed.streams);
+  auto streams = result.decoder.streams(packed.streams);
   EXPECT_TRUE(streams) << streams.error().message;
   result.streams = std::move(*streams);
-  auto done = decoder.records(packed.body, result.streams, packed.info.records, options, result.batch, result.ordinals);
+  auto done = result.decoder.records(packed.body, result.streams, packed.info.records, options, result.batch, result.ordinals);
   EXPECT_TRUE(done) << done.error().message;
   return result;
 }
@@ -40,11 +40,13 @@ void expect_round_trip(Batch& original) {
   for (const Effort effort : kEfforts) {
     PackedBlock packed;
     builder.pack(packed, effort);
-    const Unpacked back = unpack(packed);
-    ASSERT_EQ(back.batch.records.size(), original.records.size());
-    for (std::size_t i = 0; i < original.records.size(); ++i) {
-      EXPECT_EQ(back.ordinals[i], i);
-      EXPECT_EQ(test::describe(back.batch.records[i]), test::describe(original.records[i])) << "record " << i;
+    for (const bool lent : {false, true}) {
+      const Unpacked back = unpack(packed, {.lent = lent});
+      ASSERT_EQ(back.batch.records.size(), original.records.size());
+      for (std::size_t i = 0; i < original.records.size(); ++i) {
+        EXPECT_EQ(back.ordinals[i], i);
+        EXPECT_EQ(test::describe(back.batch.records[i]), test::describe(original.records[i])) << "record " << i;
+      }
     }
   }
 }
@@ -263,6 +265,18 @@ TEST_F(BlockSelection, ByNeedles) {
   const auto odd = [](const StreamInfo& stream) { return stream.labels->get("pod") == "odd"; };
   const std::vector<Needles> needles = {{"4", "5"}};
   EXPECT_EQ(unpack(packed_, {.range = {}, .stream = odd, .needles = needles}).ordinals, Ordinals{5});
+}
+
+TEST_F(BlockSelection, LentLinesAreNotInTheBatch) {
+  const std::vector<Needles> some = {{"line 3", "line 4"}};
+  for (const std::span<const Needles> needles : {std::span<const Needles>(), std::span<const Needles>(some)}) {
+    const Unpacked own = unpack(packed_, {.needles = needles}), lent = unpack(packed_, {.needles = needles, .lent = true});
+    ASSERT_EQ(lent.batch.records.size(), own.batch.records.size());
+    for (std::size_t i = 0; i < own.batch.records.size(); ++i) {
+      EXPECT_EQ(test::describe(lent.batch.records[i]), test::describe(own.batch.records[i]));
+    }
+    EXPECT_LT(lent.batch.bytes(), own.batch.bytes());
+  }
 }
 
 TEST_F(BlockSelection, WithoutLines) {
