@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -136,25 +135,6 @@ TEST_F(RunTest, AFewRecordsTakeLittleMemory) {
   const scan::Run run = run_of(records(10));
   ASSERT_EQ(run.frames.size(), 1U);
   EXPECT_LT(run.frames[0].bytes.held(), 3000U);
-}
-
-TEST_F(RunTest, WhatWouldNotBecomeSmallerIsNotPacked) {
-  std::mt19937 random(1);
-  record::Batch batch = records(1);
-  for (int i = 0; i < 20; ++i) {
-    std::string noise(3000, ' ');
-    for (char& c : noise) c = static_cast<char>(random());
-    batch.records.push_back(batch.records[0]);
-    batch.records.back().line = record::Text::bytes(batch.copy(noise));
-  }
-  scan::Run run = run_of(batch);
-  ASSERT_EQ(run.frames.size(), 1U);
-  packer.pack(run.frames[0]);
-  ASSERT_FALSE(run.frames[0].packed());
-  OpenFrame open;
-  std::size_t next = 0;
-  for (open.open(run.frames[0], run.streams, 100); !open.done(); ++next) EXPECT_EQ(json(take(open)), json(batch.records[next]));
-  EXPECT_EQ(next, batch.records.size());
 }
 
 TEST_F(RunTest, WhatIsCutOffDoesNotCome) {
