@@ -74,7 +74,11 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
   }
 
   void drain() override {
-    if (state_ == State::idle || state_ == State::shaking) close();
+    if (state_ == State::idle || state_ == State::shaking) return close();
+    if (state_ == State::reading) {
+      read_by_ = std::chrono::steady_clock::now() + std::chrono::nanoseconds(kDrainPatience);
+      limit(kDrainPatience);
+    }
   }
 
   void answer_whole(Response response) override {
@@ -129,7 +133,8 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
   }
 
   void limit(base::Duration time) {
-    timer_.expires_after(std::chrono::nanoseconds(time));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(time);
+    timer_.expires_at(state_ == State::reading ? std::min(end, read_by_) : end);
     timer_.async_wait(step([](Connection& self, const error_code& error, std::size_t) {
       // One that was set anew while this call was on its way is still ahead.
       if (!error && self.timer_.expiry() <= std::chrono::steady_clock::now()) self.close();
@@ -356,6 +361,7 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
   std::size_t come_ = 0;        // bytes of a body since the time limit was set; in `ending`, all
   std::size_t gone_out_ = 0;    // bytes since the time limit was set
   std::shared_ptr<Flow> flow_;  // while a request is answered later
+  std::chrono::steady_clock::time_point read_by_ = std::chrono::steady_clock::time_point::max();  // a request, while draining
   const Welcome welcome_;
   State state_ = State::shaking;
   bool has_ended_ = false;    // the client sends nothing any more

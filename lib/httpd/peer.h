@@ -15,6 +15,9 @@
 
 namespace weir::httpd {
 
+// While the server drains: what a client has to send the rest of a request, or to answer a close frame.
+inline constexpr base::Duration kDrainPatience = 2 * base::kSecond;
+
 // One connection: HTTP (connection.h) or a WebSocket (socket_peer.h).
 class Peer {
  public:

@@ -72,7 +72,8 @@ class Server {
   static base::Result<std::unique_ptr<Server>> start(const Address& address, std::vector<Route> routes, const base::Clock& clock,
                                                      Options options = {});
   // Takes no more connections; those that are idle are closed, the others may end by themselves until `deadline`. WebSockets are
-  // closed with 1001. Then waits for the thread. True: all of them ended. Once, and not on the server's thread.
+  // closed with 1001. A client that has begun a request, or does not answer the close frame, has two seconds. Then waits for the
+  // thread. True: all of them ended. Once, and not on the server's thread.
   virtual bool drain(base::Monotonic deadline) = 0;
   // Closes all connections, and waits for the thread, which may be in a handler.
   virtual ~Server() = default;

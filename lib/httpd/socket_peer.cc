@@ -102,7 +102,12 @@ class SocketPeer : public Peer, public std::enable_shared_from_this<SocketPeer> 
     if (const auto call = frames_->leave()) call();
   }
 
-  void drain() override { finish(kGoingAway, "the server ends"); }
+  void drain() override {
+    finish(kGoingAway, "the server ends");
+    if (state_ != State::closing) return;
+    silent_at_ = std::min(silent_at_, later(kDrainPatience));
+    wait_for_tick();
+  }
 
   void send(std::string text) {
     if (state_ == State::closed) return;
@@ -179,6 +184,10 @@ class SocketPeer : public Peer, public std::enable_shared_from_this<SocketPeer> 
                              if (error && !self.is_closing_) self.close();
                            }));
     }
+    wait_for_tick();
+  }
+
+  void wait_for_tick() {
     timer_.expires_at(std::min({ping_at_, silent_at_, is_writing_ ? stuck_at_ : SteadyTime::max()}));
     timer_.async_wait(step([](SocketPeer& self, const error_code& error) {
       if (!error) self.tick();

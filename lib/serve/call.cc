@@ -35,8 +35,12 @@ Result<void> Call::read_form() {
 
 bool Call::over() {
   gone_ = gone_ || exchange_.gone();
-  stopping_ = stopping_ || shared_.stopping.load(std::memory_order_relaxed);
-  late_ = late_ || (deadline_ != base::kNever && shared_.clock.monotonic() >= deadline_);
+  const base::Monotonic stop_at = shared_.stop_at.load(std::memory_order_relaxed);
+  if (deadline_ != base::kNever || stop_at != base::kNever) {
+    const base::Monotonic now = shared_.clock.monotonic();
+    stopping_ = stopping_ || (stop_at != base::kNever && now >= stop_at);
+    late_ = late_ || (deadline_ != base::kNever && now >= deadline_);
+  }
   return gone_ || stopping_ || late_;
 }
 
@@ -47,7 +51,7 @@ std::optional<httpd::Response> Call::when_over() const {
                                "request timed out, decrease the duration of the request or add more label matchers (prefer "
                                "exact match over regex match) to reduce the amount of data processed"};
   }
-  if (stopping_) return httpd::Response{.status = 503, .body = "the server is stopping"};
+  if (stopping_) return stopping_answer();
   if (gone_) return httpd::Response{.status = 499, .body = "the client is gone"};
   return std::nullopt;
 }
@@ -135,6 +139,8 @@ httpd::Response refusal(const Error& error) {
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   return response;
 }
+
+httpd::Response stopping_answer() { return {.status = 503, .body = "the server is stopping"}; }
 
 httpd::Response json_answer(std::string body) {
   return {.body = std::move(body), .content_type = "application/json; charset=UTF-8"};

@@ -32,7 +32,7 @@ struct Shared {
   QueryLimits limits;
   const base::Clock& clock;
   base::Diagnostics& diagnostics;
-  std::atomic<bool> stopping = false;
+  std::atomic<base::Monotonic> stop_at = base::kNever;  // the server stops: new calls are refused, others end then
 };
 
 class Call {
@@ -54,7 +54,7 @@ class Call {
   // The spool; none while there is no file, or an empty one.
   [[nodiscard]] std::span<const std::string> spools() const { return spools_; }
 
-  // It has to end: nobody waits for the answer, the time is up, or the server stops. Remembered from then on.
+  // It has to end: nobody waits for the answer, the time is up, or the server stops now. Remembered from then on.
   bool over();
   // What is answered then, whatever came of the work; nullopt while it is not over. Where nobody waits, any answer does.
   [[nodiscard]] std::optional<httpd::Response> when_over() const;
@@ -101,6 +101,8 @@ base::Result<void> check_length(const Call& call, const base::TimeRange& range);
 // What a client gets for an error: 400 for what it asked, 500 for what went wrong.
 [[nodiscard]] httpd::Response refusal(const base::Error& error);
 [[nodiscard]] int status_of(const base::Error& error);
+// 503, while the server stops.
+[[nodiscard]] httpd::Response stopping_answer();
 [[nodiscard]] httpd::Response json_answer(std::string body);
 // An error of reading the spool: that it is none is not the client's mistake.
 [[nodiscard]] base::Error of_store(base::Error error);

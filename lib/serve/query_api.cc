@@ -37,9 +37,9 @@ class Api : public QueryApi {
       : shared_{.store = std::move(store), .limits = limits, .clock = clock, .diagnostics = diagnostics},
         metrics_(registry),
         workers_(Workers::create({.threads = limits.queries, .waiting = limits.waiting})) {}
-  ~Api() override { stop(); }
+  ~Api() override { end_by(0); }
 
-  void stop() override { shared_.stopping = true; }
+  void stop(base::Monotonic deadline) override { end_by(deadline); }
 
   std::vector<Route> routes() override {
     std::vector<Route> routes;
@@ -82,6 +82,10 @@ class Api : public QueryApi {
     return {.method = method, .path = path, .later = [this, endpoint](std::shared_ptr<Exchange> exchange) {
               Tenant tenant = tenant_of(exchange->request());
               if (tenant.refused) return exchange->answer(std::move(*tenant.refused));
+              if (shared_.stop_at != base::kNever) {
+                metrics_.refuse(QueryOutcome::stopped);
+                return exchange->answer(stopping_answer());
+              }
               const base::Monotonic come = shared_.clock.monotonic();
               const bool taken = workers_->add([this, exchange, endpoint, name = std::move(tenant.name), come] {
                 metrics_.begin();
@@ -93,6 +97,8 @@ class Api : public QueryApi {
               exchange->answer({.status = 429, .body = "too many outstanding requests"});
             }};
   }
+
+  void end_by(base::Monotonic deadline) { shared_.stop_at = deadline; }
 
   static QueryOutcome give(Exchange& exchange, Response response) {
     const QueryOutcome outcome = outcome_of(response.status);

@@ -2,7 +2,7 @@
 //
 //   auto api = QueryApi::create({.spool = path}, {}, clock, diagnostics);
 //   server takes api->routes();
-//   api->stop();                      // before the server drains: queries that run end soon, with 503
+//   api->stop(deadline);              // before the server drains: queries that run or wait have until then
 //
 // The answers are those of Loki 3.7 (loki: pkg/loghttp, pkg/querier/queryrange, pkg/util/marshal): status codes, bodies, texts of
 // errors. Points of metric queries lie on multiples of the step, as behind Loki's frontend. Every request sees the records of its
@@ -61,8 +61,8 @@ class QueryApi {
 
   // They refer to this object.
   [[nodiscard]] virtual std::vector<httpd::Route> routes() = 0;
-  // Requests that run or wait are answered 503 soon, as are new ones.
-  virtual void stop() = 0;
+  // New requests are answered 503. Those that run or wait go on until `deadline`, of the clock; then 503 is their answer, soon.
+  virtual void stop(base::Monotonic deadline) = 0;
 
  protected:
   QueryApi() = default;

@@ -17,6 +17,7 @@ using httpd::Route;
 
 namespace {
 
+constexpr base::Duration kLastWords = base::kSecond;
 constexpr std::string_view kReadOnly =
     "this server only reads: another process writes the spool, or it was started with --read-only\n";
 
@@ -66,7 +67,8 @@ std::string ServeSite::url() const {
 }
 
 bool ServeSite::drain(base::Monotonic deadline) {
-  queries_->stop();
+  // What still runs close to the deadline has a moment to say so.
+  queries_->stop(deadline - kLastWords);
   tails_->stop();
   return server_->drain(deadline);
 }

@@ -28,7 +28,8 @@ class ServeSite {
   }
   // "http://127.0.0.1:3100/"
   [[nodiscard]] std::string url() const;
-  // Takes no more connections, ends queries and tails, and waits until all requests are answered. True: they were.
+  // Takes no more connections, ends tails, and waits until all requests are answered; queries end a second before the deadline.
+  // True: all were answered.
   bool drain(base::Monotonic deadline);
 
  private:

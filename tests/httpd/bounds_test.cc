@@ -249,6 +249,19 @@ TEST_F(BoundsTest, DrainWaitsForThoseThatWork) {
   EXPECT_TRUE(drained.get());
 }
 
+TEST_F(BoundsTest, DrainDoesNotWaitLongForTheRestOfARequest) {
+  start({.read = base::kHour});
+  RawHttp reading(server_->address()), body(server_->address());
+  reading.send("GET /now HTT");
+  body.send("POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx");
+  EXPECT_THAT(http_get(server_->address(), "/now"), EndsWith("now"));  // by now both are read
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(server_->drain(clock_.monotonic() + base::kHour));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::minutes(1));
+  EXPECT_TRUE(reading.is_closed());
+  EXPECT_TRUE(body.is_closed());
+}
+
 TEST_F(BoundsTest, DrainEndsAtItsDeadline) {
   start();
   RawHttp working(server_->address());

@@ -227,6 +227,18 @@ TEST_F(WebSocketTest, DrainSaysGoingAway) {
   EXPECT_TRUE(socket->gone());
 }
 
+TEST_F(WebSocketTest, DrainDoesNotWaitLongForTheCloseOfAClient) {
+  start({.write = base::kHour, .ping = base::kHour});
+  const auto http = open();
+  const auto socket = take();
+  const auto closed_before = open();
+  take()->close(1000, "");
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(server_->drain(clock_.monotonic() + base::kHour));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::minutes(1));
+  EXPECT_TRUE(socket->gone());
+}
+
 TEST_F(WebSocketTest, RefusesWhatIsNoUpgrade) {
   start();
   EXPECT_THAT(test::http_get(server_->address(), "/tail?query=x"), StartsWith("HTTP/1.1 400 "));

@@ -162,37 +162,38 @@ TEST_F(QueryApiTest, WhoIsGoneIsNotWorkedFor) {
   EXPECT_GE(exchange->asked, 1);
 }
 
+// A request whose work waits in the question whether its client is gone.
+class Slow : public test::FakeExchange {
+ public:
+  using FakeExchange::FakeExchange;
+  [[nodiscard]] bool gone() const override {
+    std::unique_lock lock(mutex_);
+    working_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    return false;
+  }
+  void wait_for_work() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return working_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable bool working_ = false;
+  bool open_ = false;
+};
+
 TEST_F(QueryApiTest, TooManyAtOnce) {
   store_three();
   limits.queries = 1;
   limits.waiting = 0;
-  // The first one is in its work while it asks whether its client is gone.
-  class Slow : public test::FakeExchange {
-   public:
-    using FakeExchange::FakeExchange;
-    [[nodiscard]] bool gone() const override {
-      std::unique_lock lock(mutex_);
-      working_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return open_; });
-      return false;
-    }
-    void wait_for_work() {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return working_; });
-    }
-    void open() {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-      changed_.notify_all();
-    }
-
-   private:
-    mutable std::mutex mutex_;
-    mutable std::condition_variable changed_;
-    mutable bool working_ = false;
-    bool open_ = false;
-  };
   auto slow = std::make_shared<Slow>(get("/loki/api/v1/labels"));
   auto request = slow->request();
   const auto routes = api().routes();
@@ -203,11 +204,33 @@ TEST_F(QueryApiTest, TooManyAtOnce) {
   EXPECT_EQ(slow->wait().status, 200);
 }
 
-TEST_F(QueryApiTest, AfterStopNothingIsAnswered) {
+TEST_F(QueryApiTest, AfterStopNothingNewIsAnswered) {
   store_three();
-  api().stop();
+  api().stop(context.clock.monotonic() + base::kHour);
   EXPECT_EQ(range(kAll), "503 the server is stopping");
 }
+
+class QueryApiStopTest : public QueryApiTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(QueryApiStopTest, WhatRunsAndWaitsHasUntilTheDeadline) {
+  const bool is_in_time = GetParam();
+  store_three();
+  limits.queries = 1;
+  limits.time = base::kHour;
+  auto slow = std::make_shared<Slow>(get("/loki/api/v1/labels"));
+  auto request = slow->request();
+  const auto routes = api().routes();
+  test::route_of(routes, request)->later(slow);
+  slow->wait_for_work();
+  const auto waiting = begin(get("/loki/api/v1/labels"));
+  api().stop(context.clock.monotonic() + base::kMinute);
+  if (!is_in_time) context.clock.advance(base::kMinute);
+  slow->open();
+  EXPECT_EQ(slow->wait().status, is_in_time ? 200 : 503);
+  EXPECT_EQ(waiting->wait().status, is_in_time ? 200 : 503);
+}
+
+INSTANTIATE_TEST_SUITE_P(InTimeOrNot, QueryApiStopTest, testing::Bool());
 
 TEST_F(QueryApiTest, ASpoolMayComeLaterAndBeReplaced) {
   const std::string streams = R"({"status":"success","data":{"resultType":"streams","result":[)";
