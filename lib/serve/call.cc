@@ -1,6 +1,7 @@
 #include "serve/call.h"
 
 #include "gotext/quantity.h"
+#include "serve/valid_text.h"
 
 #include <sys/stat.h>
 
@@ -134,15 +135,12 @@ int status_of(const Error& error) {
   }
 }
 
-httpd::Response refusal(const Error& error) {
-  httpd::Response response = {.status = status_of(error), .body = error.message};
-  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  return response;
-}
+httpd::Response refusal(const Error& error) { return {.status = status_of(error), .body = error.message}; }
 
 httpd::Response stopping_answer() { return {.status = 503, .body = "the server is stopping"}; }
 
 httpd::Response json_answer(std::string body) {
+  replace_lone_surrogates(body);
   return {.body = std::move(body), .content_type = "application/json; charset=UTF-8"};
 }
 

@@ -56,7 +56,6 @@ bool has_already(std::string_view if_none_match, std::string_view etag) {
 httpd::Response answer(const PageFile& file, const httpd::Request& request) {
   httpd::Response response{.content_type = content_type(file.name),
                            .headers = {{"Content-Security-Policy", std::string(kPolicy)},
-                                       {"X-Content-Type-Options", "nosniff"},
                                        {"Referrer-Policy", "no-referrer"},
                                        {"Cross-Origin-Opener-Policy", "same-origin"},
                                        {"Cross-Origin-Resource-Policy", "same-origin"},

@@ -7,6 +7,7 @@
 #include "serve/level_counts.h"
 #include "serve/level_of.h"
 #include "serve/line_objects.h"
+#include "serve/valid_text.h"
 #include "spool/reader.h"
 
 #include <fmt/format.h>
@@ -106,7 +107,7 @@ class View {
         told_(call.shared().clock.monotonic()) {}
 
   void run() {
-    call_.exchange().begin({.content_type = "application/x-ndjson", .headers = {{"X-Content-Type-Options", "nosniff"}}});
+    call_.exchange().begin({.content_type = "application/x-ndjson"});
     auto done = request_.backward ? newest_first() : oldest_first();
     if (done && !ended()) done = count_the_rest();
     finish(done);
@@ -146,6 +147,7 @@ class View {
   }
 
   void send() {
+    replace_lone_surrogates(out_);
     if (!out_.empty() && !unread_) unread_ = !call_.exchange().write(std::move(out_));
     out_.clear();
   }

@@ -1,0 +1,50 @@
+#include "serve/valid_text.h"
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+namespace weir::serve {
+namespace {
+
+constexpr std::size_t kEscape = 6;  // characters of \uXXXX
+
+// \uD8XX to \uDBXX begin a pair, \uDCXX to \uDFXX end one.
+bool is_surrogate(std::string_view escape, std::string_view third) {
+  return escape.size() >= kEscape && escape[0] == '\\' && escape[1] == 'u' && (escape[2] == 'd' || escape[2] == 'D') &&
+         third.find(escape[3]) != std::string_view::npos;
+}
+bool is_high(std::string_view escape) { return is_surrogate(escape, "89abAB"); }
+bool is_low(std::string_view escape) { return is_surrogate(escape, "cdefCDEF"); }
+
+}  // namespace
+
+void replace_lone_surrogates(std::string& json) {
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+  std::size_t kept = 0;  // bytes before `from` have found their place
+  std::size_t from = 0;
+  const auto keep_until = [&](std::size_t end) {
+    if (kept != from) std::memmove(json.data() + kept, json.data() + from, end - from);
+    kept += end - from;
+    from = end;
+  };
+  for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
+    const std::string_view rest = std::string_view(json).substr(at);
+    if (is_high(rest) && is_low(rest.substr(kEscape))) {
+      at += 2 * kEscape;
+    } else if (is_high(rest) || is_low(rest)) {
+      keep_until(at);
+      std::memcpy(json.data() + kept, kReplacement.data(), kReplacement.size());
+      kept += kReplacement.size();
+      at += kEscape;
+      from = at;
+    } else {
+      at += 2;  // of an escape, which may be of a backslash
+    }
+  }
+  if (from == 0) return;
+  keep_until(json.size());
+  json.resize(kept);
+}
+
+}  // namespace weir::serve
