@@ -2,6 +2,7 @@
 
 #include "logql/log_query.h"
 #include "logql/parser.h"
+#include "names/tenant.h"
 #include "record/timestamp.h"
 
 #include <fmt/format.h>
@@ -73,6 +74,12 @@ Result<TailRequest> tail_request(const httpd::Request& request, base::Timestamp 
   if (*delay > kMostDelay / base::kSecond) return fail(Code::usage, "delay_for can't be greater than 5");
   tail.delay = std::max<std::int64_t>(*delay, 0) * base::kSecond;
   tail.tenant = request.header("X-Scope-OrgID");
+  // A browser can set no header of a WebSocket.
+  if (tail.tenant.empty()) {
+    tail.tenant = request.parameter("tenant").value_or("");
+    if (!names::is_tenant(tail.tenant))
+      return fail(Code::usage, "'tenant' is no tenant: use up to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )");
+  }
   tail.categorize = request.header("X-Loki-Response-Encoding-Flags").find("categorize-labels") != std::string_view::npos;
   tail.old_form = request.path == "/api/prom/tail";
   return tail;

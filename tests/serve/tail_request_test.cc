@@ -45,6 +45,18 @@ TEST(TailRequest, ReadsWhatIsAskedFor) {
   }
 }
 
+TEST(TailRequest, TakesTheTenantOfTheParameterWithoutTheHeader) {
+  auto request = request_of("query=%7Ba%3D%22b%22%7D&tenant=team-b");
+  auto tail = tail_request(request, kNow);
+  ASSERT_TRUE(tail.ok()) << tail.error().message;
+  EXPECT_EQ(tail->tenant, "team-b");
+  request.headers = {{"X-Scope-OrgID", "team-a"}};
+  tail = tail_request(request, kNow);
+  ASSERT_TRUE(tail.ok()) << tail.error().message;
+  EXPECT_EQ(tail->tenant, "team-a");
+  EXPECT_FALSE(tail_request(request_of("query=%7Ba%3D%22b%22%7D&tenant=a%7Cb"), kNow).ok());
+}
+
 // The texts are those of a real Loki (tests/loki/real/serve_tail_test.py).
 TEST(TailRequest, RefusesInLokisWords) {
   const std::vector<std::pair<std::string, std::string>> cases = {
