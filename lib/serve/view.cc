@@ -40,11 +40,25 @@ struct ViewRequest {
   std::size_t buckets = 0;
 };
 
+// Where the blocks of the store begin; the start of the range where none has records before its end.
+base::Timestamp oldest_of(const Call& call, const TimeRange& range) {
+  base::Timestamp oldest = range.from;
+  for (const std::string& path : call.spools()) {
+    auto reader = spool::Reader::open(path);
+    if (!reader) continue;  // the scan says why
+    auto blocks = (*reader)->list({.time = {TimeRange::kBeginning, range.to}});
+    if (!blocks) continue;
+    for (const spool::BlockInfo& block : *blocks) oldest = std::min(oldest, block.min_timestamp);
+  }
+  return oldest;
+}
+
 Result<ViewRequest> view_request(const Call& call) {
   ViewRequest request;
   auto range = bounds_of(call.form(), call.now());
   if (!range) return std::move(range).error();
   request.range = *range;
+  if (call.form().get("start").empty() && call.form().get("since").empty()) request.range.from = oldest_of(call, *range);
   if (range->to < range->from) return fail(Code::usage, "end timestamp must not be before or equal to start time");
   auto limit = limit_of(call.form(), "limit", 1000);
   if (!limit) return std::move(limit).error();

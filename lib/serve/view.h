@@ -1,6 +1,7 @@
 // What the page shows for a query: lines at once, then how many there are, in pieces while the scan runs.
 //
 //   GET /weir/api/v1/view?query=…&start=…&end=…&limit=…&direction=…&buckets=…
+//   (without `start` and `since`: from the oldest block of the store on)
 //
 // `query` is a log query; metric queries go to query_range. The time is that of query_range. `limit` is 1000 unless said otherwise,
 // at most QueryLimits::view_lines; `buckets` is how many parts the histogram has at most (60; 0: no histogram). The answer is

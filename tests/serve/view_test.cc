@@ -106,6 +106,13 @@ TEST_F(ViewTest, RefusalsHaveAPlace) {
   EXPECT_THAT(refused("query=%7Bapp%3D%22x%22%7D&start=x"), HasSubstr("could not parse 'start' parameter"));
 }
 
+TEST_F(ViewTest, WithoutAStartItBeginsWhereTheStoreDoes) {
+  store({{{{"app", "x"}}, at(-40 * 86400.0), "long ago"}});
+  const std::string end = "&end=1760000600";
+  EXPECT_THAT(ask("/weir/api/v1/view?" + std::string(kAll) + end).body, HasSubstr("long ago"));
+  EXPECT_THAT(ask("/weir/api/v1/view?" + std::string(kAll) + end + "&since=1h").body, ::testing::Not(HasSubstr("long ago")));
+}
+
 TEST_F(ViewTest, TenantsAreApart) {
   store({{{{"app", "x"}}, at(1), "nobody's"}, {{{"app", "x"}}, at(2), "of red", {}, "red"}});
   const auto red = ask("/weir/api/v1/view?" + std::string(kAll) + kTime, {{"X-Scope-OrgID", "red"}}).body;
