@@ -99,6 +99,14 @@ class Buffer : public pipeline::Stage {
     auto stored = commit_all();
     publish();
     if (!stored) return std::move(stored).error();
+    // SQLite goes on writing to a file that has lost its name. Nobody will find what is in there.
+    auto gone = store_.plain_writer().gone();
+    if (!gone) return std::move(gone).error();
+    if (*gone) {
+      return base::fail(base::Code::io, "cannot store records in spool '{}': it was deleted, moved or replaced while it was in use",
+                        spec_.spool.path)
+          .with_hint("start again: the next start makes the spool anew");
+    }
     if (!drain_) return Flushed::safe;
     return drain_->flush(deadline);
   }

@@ -2,6 +2,7 @@
 
 #include "serve/page.h"
 #include "serve/tenant.h"
+#include "spool/spool_file.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +36,7 @@ httpd::Limits limits_of(const ServeSpec& spec) {
 }  // namespace
 
 ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context)
-    : spec_(spec), inbox_(inbox), context_(context) {
+    : spec_(spec), inbox_(inbox), inode_(inbox != nullptr ? spool::inode_of(spec.spool) : 0), context_(context) {
   if (context.metrics != nullptr) reading_.emplace(context);
   queries_ = serve::QueryApi::create({.spool = spec.spool, .read_only = inbox == nullptr, .version = spec.version}, spec.queries,
                                      *context.clock, *context.diagnostics, context.metrics);
@@ -100,6 +101,8 @@ std::vector<Route> ServeSite::routes() {
                     .handler =
                         [this](const Request&) {
                           if (context_.stop->stopped()) return serve::try_later("the server ends\n");
+                          if (inbox_ != nullptr && spool::inode_of(spec_.spool) != inode_)
+                            return serve::try_later("the spool was deleted, moved or replaced: nothing can be stored\n");
                           return Response{.body = "ready\n"};
                         },
                     .open = true});

@@ -9,6 +9,7 @@
 #include "serve/tail_hub.h"
 #include "stages/serve.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -39,6 +40,7 @@ class ServeSite {
 
   const ServeSpec& spec_;
   serve::Inbox* const inbox_;
+  const std::uint64_t inode_;  // of the spool that is written
   const pipeline::Context& context_;
   std::optional<monitor::Reading> reading_;
   std::unique_ptr<serve::QueryApi> queries_;

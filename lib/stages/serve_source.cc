@@ -227,13 +227,14 @@ class ServeSource : public pipeline::Source {
   void answer(Exchange& exchange, loki::PushVerdict verdict) {
     ++all_requests_;
     requests_.at(std::to_string(verdict.status)).add(1);
+    if (verdict.status == 503) return exchange.answer(serve::try_later(std::move(verdict.text)));
     exchange.answer({.status = verdict.status, .body = std::move(verdict.text)});
   }
 
   // The chain cannot go on. Nobody gets a 204 for what is not stored.
   void give_up(const base::Error& error) {
     const std::string text = fmt::format("what was received cannot be stored: {}\n", error.message);
-    for (auto& [exchange, verdict] : waiting_) answer(*exchange, {.status = 500, .text = text});
+    for (auto& [exchange, verdict] : waiting_) answer(*exchange, {.status = 503, .text = text});
     waiting_.clear();
     if (inbox_) inbox_->close(text);
   }

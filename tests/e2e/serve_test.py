@@ -91,6 +91,27 @@ class Serving(kit.Case):
         self.assertEqual(set(answered) - set(stored), set())
         self.assertEqual(max(stored.values()), 1)
 
+    def test_a_spool_that_lost_its_name(self):
+        """Deleted, moved or replaced under the server: no 204 from then on, and it ends, so that it is started again."""
+        def replace(spool):
+            (self.dir / "other").write_bytes(spool.read_bytes())
+            (self.dir / "other").rename(spool)
+
+        for name, take_away in (("deleted", lambda spool: spool.unlink()), ("moved", lambda spool: spool.rename(self.dir / "elsewhere")),
+                                ("replaced", replace)):
+            with self.subTest(name):
+                serve = self.serve(spool=self.dir / f"{name}.db")
+                self.assertEqual(self.push(serve.url, [(time.time_ns(), "before")])[0], 204)
+                take_away(self.dir / f"{name}.db")
+                status, text = kit.get(serve.url + "/ready")
+                self.assertEqual(status, 503)
+                self.assertIn(b"deleted, moved or replaced", text)
+                status, text = self.push(serve.url, [(time.time_ns(), "after")])
+                self.assertEqual(status, 503)
+                self.assertIn(b"deleted, moved or replaced", text)
+                self.assertEqual(serve.process.wait(kit.PATIENCE), 4)
+                self.assertIn("deleted", serve.log)
+
     def test_a_stop_answers_what_was_received(self):
         serve = self.serve()
         statuses = []

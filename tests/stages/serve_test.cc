@@ -116,7 +116,7 @@ TEST_F(ServeTest, NobodyIsToldThatItWasStoredWhenItWasNot) {
   test::RawHttp client(address);
   client.send(request("one"));
   const std::string answer = client.answer();
-  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(answer, EndsWith("what was received cannot be stored: cannot write: no disk\n"));
   thread.join();
   ASSERT_FALSE(result.ended.ok());
