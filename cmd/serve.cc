@@ -150,6 +150,10 @@ class Serve : public cli::Invocation {
     spec_.version = cli::version();
     spec_.queries.memory = query_memory_;
     buffer_.store_only = true;
+    spec_.while_waiting = std::make_shared<std::function<void()>>();
+    buffer_.while_waiting = [call = spec_.while_waiting] {
+      if (*call) (*call)();
+    };
     buffer_.spool.path = spec_.spool;
     buffer_.spool.wait = base::kSecond;            // whoever holds it longer, writes it
     buffer_.group_bytes = 2 * spec_.commit_bytes;  // serve says when to commit
@@ -178,14 +182,24 @@ Like Loki, serve adds the label `service_name` and the metadata `detected_level`
 any order. With --reject-old and --max-behind it refuses what a Loki would refuse: --reject-old 7d --max-behind 1h are
 Loki's defaults.
 
+serve stores what it gets: where a Loki drops an entry whose stream, time and line it has already, serve stores it
+again.
+
+When SPOOL is deleted, moved or replaced while serve writes it, serve answers pushes with 503, says so at /ready, and
+ends with the exit code 4 at the next push, so that it is started again.
+
 # Limits
 A line has at most 256 KiB, a stream at most 15 labels, an entry at most 128 metadata of 64 KiB together. A request
-has at most 16 MiB as it comes and 64 MiB when it is unpacked. When more requests come than serve can store, further
+has at most 16 MiB as it comes and 64 MiB when it is unpacked. Its entries and streams may take 64 MiB of memory: an
+entry 256 bytes and its text, a stream that serve did not know 4 KiB. So that is at most about 250,000 entries or
+14,000 new streams; beyond, the whole request is refused with 413. When more requests come than serve can store, further
 ones get 503 with Retry-After.
 
 The spool is a ring: serve evicts the oldest records when they are older than --retain, or when SPOOL reaches
 --max-size. When a consumer such as `weir push --spool` is registered, records that it has not acknowledged are kept.
-When these fill the spool, --on-full block makes requests wait; after five seconds, serve answers new ones with 503.
+When these fill the spool, --on-full block makes requests wait; after five seconds, serve answers them with 503 and
+Retry-After, and so does /ready. What it has read of them is stored when there is room, so a client that sends it again
+stores it twice.
 
 # Queries
 serve answers as Loki 3.7 does: query and query_range, labels, series, index/stats and index/volume, detected_labels

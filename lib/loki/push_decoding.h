@@ -21,7 +21,11 @@ class PushJsonDecoder {
   PushJsonDecoder& operator=(const PushJsonDecoder&) = delete;
 
   // `old_form`: that of /api/prom/push. `out`: for what has to be put together.
-  void decode(std::string_view text, bool old_form, PushTaker& taker, record::Batch& out);
+  // `padded`: kPadding bytes may be read behind the text, which is not copied then.
+  void decode(std::string_view text, bool padded, bool old_form, PushTaker& taker, record::Batch& out);
+  // Gives back what a large text took; true when one did.
+  bool trim();
+  static constexpr std::size_t kPadding = 64;
 
  private:
   struct State;

@@ -18,6 +18,32 @@ using record::Label;
 // What the parser keeps for the next request.
 constexpr std::size_t kKeep = 4 << 20;
 
+// The parser takes up to 12 bytes for each byte of a text that consists of numbers and brackets, and about 24 for each of these
+// characters of any text. In short texts there cannot be too many.
+constexpr std::size_t kMostStructure = 4 << 20, kShort = 4 << 20;
+
+void check_structure(std::string_view text) {
+  if (text.size() <= kShort) return;
+  std::size_t found = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (quoted) {
+      i += c == '\\' ? 1 : 0;
+    } else {
+      found += c == ',' || c == ':' || c == '[' || c == '{' ? 1 : 0;
+    }
+  }
+  if (found > kMostStructure) {
+    throw PushRefused{413,
+                      fmt::format("too many entries in one request: its JSON has more than {} commas, colons and brackets; send "
+                                  "smaller requests",
+                                  kMostStructure)};
+  }
+}
+
 }  // namespace
 
 struct PushJsonDecoder::State {
@@ -167,17 +193,24 @@ struct PushJsonDecoder::State {
 PushJsonDecoder::PushJsonDecoder() : state_(std::make_unique<State>()) {}
 PushJsonDecoder::~PushJsonDecoder() = default;
 
-void PushJsonDecoder::decode(std::string_view text, bool old_form, PushTaker& taker, record::Batch& out) {
+void PushJsonDecoder::decode(std::string_view text, bool padded, bool old_form, PushTaker& taker, record::Batch& out) {
+  static_assert(kPadding >= simdjson::SIMDJSON_PADDING);
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) throw PushRefused{400, "EOF"};
-  if (state_->parser.capacity() > kKeep) state_->parser = dom::parser();
+  check_structure(text);
   state_->taker = &taker;
   state_->out = &out;
   state_->stream = state_->entry = 0;
   dom::element document;
-  // The parser copies the text, to have room behind it.
-  if (const auto error = state_->parser.parse(text.data(), text.size()).get(document); error != simdjson::SUCCESS)
+  // The parser copies a text that has no room behind it.
+  if (const auto error = state_->parser.parse(text.data(), text.size(), !padded).get(document); error != simdjson::SUCCESS)
     throw PushRefused{400, fmt::format("cannot read the JSON: {}", simdjson::error_message(error))};
   state_->read_all(document, old_form);
+}
+
+bool PushJsonDecoder::trim() {
+  if (state_->parser.capacity() <= kKeep) return false;
+  state_->parser = dom::parser();
+  return true;
 }
 
 }  // namespace weir::loki

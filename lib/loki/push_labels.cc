@@ -135,6 +135,7 @@ class Reader {
       case '`': {
         const std::size_t end = text_.find('`', from + 1);
         if (end == std::string_view::npos) throw Failure{from, "unterminated raw string"};
+        for (std::size_t at = from + 1; at < end; ++at) check_rune(from, at);
         Token token = take(Kind::string, end - from + 1);
         token.value = text_.substr(from + 1, end - from - 1);
         return token;
@@ -156,6 +157,7 @@ class Reader {
       const char c = text_[at_++];
       if (c == quote) break;
       if (c != '\\') {
+        check_rune(from, at_ - 1);
         value += c;
         continue;
       }
@@ -163,6 +165,14 @@ class Reader {
       escape(from, quote, value);
     }
     return {Kind::string, from, text_.substr(from, at_ - from), std::move(value)};
+  }
+
+  // At the first byte of a character. Those that follow it are no first bytes, and part of what was checked.
+  void check_rune(std::size_t from, std::size_t at) {
+    if (static_cast<unsigned char>(text_[at]) < 0x80 || at < checked_) return;
+    std::size_t length = 1;
+    if (base::decode_utf8(text_.substr(at), length) == base::kReplacement) throw Failure{from, "invalid UTF-8 rune"};
+    checked_ = at + length;
   }
 
   void escape(std::size_t from, char quote, std::string& value) {
@@ -209,6 +219,7 @@ class Reader {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t checked_ = 0;  // up to here it is UTF-8
 };
 
 }  // namespace

@@ -24,8 +24,8 @@ pbf_reader inner_of(pbf_reader& message, std::string_view field) {
   return pbf_reader(message.get_view());
 }
 
-// google.protobuf.Timestamp in the years 1 to 9999; beyond what nanoseconds can tell, the nearest that they can.
-base::Timestamp read_time(pbf_reader message) {
+// google.protobuf.Timestamp in the years 1 to 9999.
+void read_time(pbf_reader message, PushedEntry& entry) {
   std::int64_t seconds = 0;
   std::int32_t nanos = 0;
   while (message.next()) {
@@ -47,9 +47,11 @@ base::Timestamp read_time(pbf_reader message) {
   if (seconds >= kYearTenThousand) refuse("after 10000-01-01");
   if (nanos < 0 || nanos >= base::kSecond) refuse("nanos not in range [0, 1e9)");
   constexpr std::int64_t kMost = std::numeric_limits<base::Timestamp>::max() / base::kSecond;
-  if (seconds >= kMost) return std::numeric_limits<base::Timestamp>::max();
-  if (seconds <= -kMost) return std::numeric_limits<base::Timestamp>::min();
-  return seconds * base::kSecond + nanos;
+  if (seconds >= kMost || seconds <= -kMost) {
+    entry.beyond = seconds;
+    return;
+  }
+  entry.time = seconds * base::kSecond + nanos;
 }
 
 class Reader {
@@ -103,7 +105,7 @@ class Reader {
     while (message.next()) {
       switch (message.tag()) {
         case 1:
-          entry.time = read_time(inner_of(message, "Timestamp"));
+          read_time(inner_of(message, "Timestamp"), entry);
           entry.has_time = true;
           break;
         case 2:

@@ -29,12 +29,40 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
-// As Go's mime.ParseMediaType reads it, but for parameters.
+bool is_token(char c) { return c > ' ' && c < 0x7f && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos; }
+
+// As Go's mime.ParseMediaType checks parameters. `rest` begins at the first `;`.
+void check_parameters(std::string_view rest) {
+  const auto wrong = [] { return PushRefused{400, "mime: invalid media parameter"}; };
+  while (!(rest = trimmed(rest)).empty()) {
+    if (rest == ";") return;
+    if (rest.front() != ';') throw wrong();
+    rest = trimmed(rest.substr(1));
+    const auto name = std::ranges::find_if_not(rest, is_token) - rest.begin();
+    rest.remove_prefix(static_cast<std::size_t>(name));
+    rest = trimmed(rest);
+    if (name == 0 || !rest.starts_with('=')) throw wrong();
+    rest = trimmed(rest.substr(1));
+    std::size_t end = 0;
+    if (rest.starts_with('"')) {
+      for (end = 1; end < rest.size() && rest[end] != '"'; ++end) end += rest[end] == '\\' ? 1 : 0;
+      if (end >= rest.size()) throw wrong();
+      ++end;
+    } else {
+      end = static_cast<std::size_t>(std::ranges::find_if_not(rest, is_token) - rest.begin());
+      if (end == 0) throw wrong();
+    }
+    rest.remove_prefix(end);
+  }
+}
+
+// As Go's mime.ParseMediaType reads it.
 std::string_view media_type(std::string_view header) {
   const std::string_view type = trimmed(header.substr(0, header.find(';')));
   if (type.empty() || type.starts_with('/')) throw PushRefused{400, "mime: no media type"};
   const std::size_t slash = type.find('/');
   if (slash + 1 == type.size()) throw PushRefused{400, "mime: expected token after slash"};
+  if (const std::size_t rest = header.find(';'); rest != std::string_view::npos) check_parameters(header.substr(rest));
   return type;
 }
 
@@ -56,11 +84,12 @@ struct PushReader::State {
         throw PushRefused{
             400, fmt::format("decompressed message size too large: it exceeds the limit of {} bytes", options.most_unpacked)};
       }
+      if (is_json) inflated.reserve(inflated.size() + PushJsonDecoder::kPadding);
       bytes = inflated;
     } else if (!request.content_encoding.empty() && request.content_encoding != "snappy") {
       throw PushRefused{400, fmt::format("Content-Encoding \"{}\" not supported", request.content_encoding)};
     }
-    if (is_json) return json.decode(bytes, request.old_endpoint, taker, out);
+    if (is_json) return json.decode(bytes, bytes.data() == inflated.data(), request.old_endpoint, taker, out);
     const auto unpacked = unpack_snappy(bytes, options.most_unpacked, message);
     if (unpacked == Unpacked::too_large) {
       throw PushRefused{413, fmt::format("message size too large than max (it exceeds the limit of {} bytes once it is unpacked)",
@@ -77,12 +106,15 @@ struct PushReader::State {
   }
 
   // Memory that a large request took.
-  void shrink() {
+  bool shrink() {
+    bool shrunk = false;
     for (std::string* const one : {&inflated, &message}) {
       if (one->capacity() <= kKeep) continue;
       one->clear();
       one->shrink_to_fit();
+      shrunk = true;
     }
+    return shrunk;
   }
 
   const PushReaderOptions options;
@@ -94,8 +126,12 @@ struct PushReader::State {
 PushReader::PushReader(const PushReaderOptions& options) : state_(std::make_unique<State>(options)) {}
 PushReader::~PushReader() = default;
 
+bool PushReader::trim() {
+  const bool shrunk = state_->shrink(), parsed = state_->json.trim(), taken = state_->taker.trim();
+  return shrunk || parsed || taken;
+}
+
 PushVerdict PushReader::read(const PushRequest& request, base::Timestamp now, record::Batch& out) {
-  state_->shrink();
   state_->taker.begin(request.tenant, now, out);
   try {
     state_->read(request, out);

@@ -28,7 +28,8 @@ struct PushReaderOptions {
   base::Duration max_behind = 0;         // how far an entry may be behind the newest of its stream; 0: as far as it likes
   bool discover_service_name = true;     // adds the label service_name (names/service_name.h)
   bool discover_levels = true;           // adds the metadata detected_level (names/level.h)
-  std::size_t most_unpacked = 64 << 20;  // bytes of a body once it is unpacked; beyond: refused, before memory is taken for it
+  std::size_t most_unpacked = 64 << 20;  // bytes of a body once it is unpacked, and of the memory that its entries and
+                                         // streams take; beyond: refused, before memory is taken for it
 };
 
 struct PushRequest {
@@ -58,6 +59,8 @@ class PushReader {
   // Appends what is taken to `out`, in the order of the request. The records are views into the request, into this reader and into
   // `out`: valid until the next read().
   PushVerdict read(const PushRequest& request, base::Timestamp now, record::Batch& out);
+  // Gives back the memory that a large request took; true when one did. Its records are not valid any more.
+  bool trim();
 
  private:
   struct State;

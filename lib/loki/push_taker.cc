@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <limits>
 
 namespace weir::loki {
@@ -23,11 +24,23 @@ namespace {
 constexpr std::size_t kMostStreams = 16'384;  // that are remembered
 constexpr std::size_t kMostComplaints = 100;  // different ones in one answer
 constexpr std::size_t kMostBehind = 10;       // entries too far behind that are listed, as Loki does
+// What one takes in memory until it is stored, about: in the batch, in the block, and in the table of streams.
+constexpr std::size_t kEntryCost = 256, kPairCost = 2 * sizeof(Label), kStreamCost = 4 << 10;
+constexpr std::size_t kManyStreams = 2'048;  // new ones of a request: then trim() forgets all
 constexpr std::string_view kYearOne = "0001-01-01T00:00:00Z";
 
 std::string seconds(base::Timestamp time) {
   const base::Timestamp rest = ((time % base::kSecond) + base::kSecond) % base::kSecond;
   return record::to_rfc3339(time - rest);
+}
+
+// RFC 3339, of a time in the years 1 to 9999 that nanoseconds cannot tell.
+std::string far_time(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                     parts.tm_min, parts.tm_sec);
 }
 
 // The metadata of an entry that came with none: its level alone. Empty where the level is none of the usual words.
@@ -73,6 +86,7 @@ void PushTaker::begin(std::string_view tenant, base::Timestamp now, record::Batc
   tenant_ = tenant.empty() ? std::string_view() : out.copy(tenant);
   out_ = &out;
   first_ = out.records.size();
+  cost_ = new_streams_ = 0;
   has_streams_ = false;
   verdict_ = {};
   complaints_.clear();
@@ -85,6 +99,7 @@ void PushTaker::begin(std::string_view tenant, base::Timestamp now, record::Batc
 void PushTaker::stream(std::string_view labels) {
   end_stream();
   has_streams_ = true;
+  charge(kEntryCost);
   stream_ = &read_stream(labels);
   labels_ = out_->hold(stream_->set);
   entries_ = 0;
@@ -97,11 +112,36 @@ void PushTaker::stream(std::string_view labels) {
   latest_ = {};
 }
 
+void PushTaker::charge(std::size_t bytes) {
+  cost_ += bytes;
+  if (cost_ <= options_.most_unpacked) return;
+  throw PushRefused{413, fmt::format("too many entries or streams in one request: they need more than {} bytes of memory; send "
+                                     "smaller requests",
+                                     options_.most_unpacked)};
+}
+
+bool PushTaker::trim() {
+  if (new_streams_ <= kManyStreams) return false;
+  new_streams_ = 0;
+  stream_ = nullptr;
+  streams_ = {};
+  return true;
+}
+
+// Loki keeps what is not UTF-8, and its answers have U+FFFD there.
+std::string_view PushTaker::valid(std::string_view text) {
+  if (base::is_utf8(text)) return text;
+  std::size_t replaced = 0;
+  return out_->copy(base::replace_invalid_utf8(text, replaced));
+}
+
 PushTaker::Stream& PushTaker::read_stream(std::string_view labels) {
   key_.assign(tenant_);
   key_ += '\n';
   key_ += labels;
   if (const auto known = streams_.find(key_); known != streams_.end()) return known->second;
+  charge(kStreamCost + labels.size());
+  ++new_streams_;
   PushedLabels read = read_pushed_labels(labels);
   if (read.error) throw PushRefused{400, fmt::format("couldn't parse labels: {}", *read.error)};
   std::vector<Label> sorted;
@@ -135,11 +175,13 @@ void PushTaker::entry(const PushedEntry& entry) {
   read_metadata(entry.metadata);
   if (auto refusal = check(entry)) return refuse(*std::move(refusal));
   if (options_.max_behind > 0 && is_behind(entry)) return;
+  charge(kEntryCost + entry.line.size() + entry.metadata.size() * kPairCost + metadata_bytes_);
   record::Record& record = out_->records.emplace_back();
   record.timestamp = entry.time;
   record.labels = labels_;
-  record.line = record::Text::bytes(entry.line);
-  record.metadata = options_.discover_levels ? with_level(entry.line) : std::span<const Label>(latest_);
+  const std::string_view line = valid(entry.line);
+  record.line = record::Text::bytes(line);
+  record.metadata = options_.discover_levels ? with_level(line) : std::span<const Label>(latest_);
   record.tenant = tenant_;
   ++verdict_.records;
   verdict_.bytes += entry.line.size();
@@ -148,11 +190,16 @@ void PushTaker::entry(const PushedEntry& entry) {
 // As Loki's distributor does, in its order.
 std::optional<Refusal> PushTaker::check(const PushedEntry& entry) {
   const PushLimits& limits = options_.limits;
-  if (!entry.has_time) {
+  if (entry.beyond && *entry.beyond > 0) {
+    return Refusal{"too_far_in_future",
+                   fmt::format("entry for stream '{}' has timestamp too new: {}", stream_->name, far_time(*entry.beyond))};
+  }
+  if (!entry.has_time || entry.beyond) {
     const auto oldest = limits.max_age != 0 ? now_ - limits.max_age : std::numeric_limits<base::Timestamp>::min();
     return Refusal{"greater_than_max_sample_age",
                    fmt::format("entry for stream '{}' has timestamp too old: {}, oldest acceptable timestamp is: {}", stream_->name,
-                               kYearOne, limits.max_age != 0 ? seconds(oldest) : "1677-09-21T00:12:44Z")};
+                               entry.beyond ? far_time(*entry.beyond) : std::string(kYearOne),
+                               limits.max_age != 0 ? seconds(oldest) : "1677-09-21T00:12:44Z")};
   }
   if (const TimeCheck found = check_time(entry.time, now_, limits); found != TimeCheck::fine)
     return refuse_time(found, entry.time, stream_->name, now_, limits);
@@ -185,7 +232,7 @@ void PushTaker::read_metadata(std::span<const Label> metadata) {
   has_own_level_ = false;
   latest_ = {};
   for (const Label& one : metadata) {
-    Label label{normalised_name(one.name), one.value};
+    Label label{normalised_name(one.name), valid(one.value)};
     if (label.value.find(base::kReplacementText) != std::string_view::npos) {
       std::string text(label.value);
       for (std::size_t at = 0; (at = text.find(base::kReplacementText, at)) != std::string::npos; ++at)
@@ -277,9 +324,10 @@ PushVerdict PushTaker::end() {
   if (!has_streams_) throw PushRefused{422, "error at least one valid stream is required for ingestion"};
   if (!complaints_.empty()) {
     verdict_.status = 400;
+    const bool grouped = std::ranges::any_of(complaints_, [](const auto& one) { return one.second > 1; });
     for (const auto& [text, count] : complaints_) {
       if (!verdict_.text.empty()) verdict_.text += "; ";
-      if (count > 1) verdict_.text += fmt::format("{} errors like: ", count);
+      if (grouped) verdict_.text += fmt::format("{} errors like: ", count);
       verdict_.text += text;
     }
     if (more_complaints_ > 0) verdict_.text += fmt::format("; and {} more", more_complaints_);

@@ -5,6 +5,7 @@
 #include "record/label_set.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,10 @@ struct PushRefused {
 };
 
 struct PushedEntry {
-  // Nanoseconds since 1970. A time that these cannot tell is the first or the last that they can.
+  // Nanoseconds since 1970.
   base::Timestamp time = 0;
-  bool has_time = true;  // false: an entry without anything, which Loki takes for one of the year 1
+  bool has_time = true;                     // false: an entry without anything, which Loki takes for one of the year 1
+  std::optional<std::int64_t> beyond = {};  // seconds since 1970, for a time that nanoseconds cannot tell; refused
   std::string_view line;
   std::span<const record::Label> metadata;
 };
@@ -40,6 +42,8 @@ class PushTaker {
   void entry(const PushedEntry& entry);
   // No request without streams is one. What became of the entries.
   PushVerdict end();
+  // Gives back what a large request took; true when one did. No record of it is used any more.
+  bool trim();
   // Takes everything back that came since begin().
   void undo() { out_->records.resize(first_); }
 
@@ -55,10 +59,13 @@ class PushTaker {
   std::optional<Refusal> check(const PushedEntry& entry);
   bool is_behind(const PushedEntry& entry);
   void read_metadata(std::span<const record::Label> metadata);
+  std::string_view valid(std::string_view text);
   std::string_view normalised_name(std::string_view name);
   std::span<const record::Label> with_level(std::string_view line);
   void refuse(Refusal refusal, std::uint64_t entries = 1);
   void end_stream();
+  // Throws PushRefused where the request takes more memory than one may.
+  void charge(std::size_t bytes);
 
   const PushReaderOptions options_;
   std::unordered_map<std::string, Stream> streams_;  // by tenant and label string
@@ -70,6 +77,8 @@ class PushTaker {
   record::Batch* out_ = nullptr;
   std::size_t first_ = 0;  // of out_->records
   bool has_streams_ = false;
+  std::size_t cost_ = 0;  // bytes of memory that the request takes, about
+  std::size_t new_streams_ = 0;
   PushVerdict verdict_;
   std::vector<std::pair<std::string, std::uint64_t>> complaints_;  // and how many entries they are about
   std::uint64_t more_complaints_ = 0;                              // beyond those that are listed

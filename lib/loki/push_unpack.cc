@@ -56,10 +56,10 @@ Unpacked unpack_deflate(std::string_view packed, std::size_t most, std::string& 
 Unpacked unpack_snappy(std::string_view packed, std::size_t most, std::string& out) {
   std::size_t size = 0;
   if (!snappy::GetUncompressedLength(packed.data(), packed.size(), &size)) return Unpacked::broken;
-  if (size > most) return Unpacked::too_large;
   // A snappy block expands at most 21 times, so a short one that claims more is damaged; no memory is taken for it.
   constexpr std::size_t kMostExpansion = 64;
   if (size / kMostExpansion > packed.size()) return Unpacked::broken;
+  if (size > most) return snappy::IsValidCompressedBuffer(packed.data(), packed.size()) ? Unpacked::too_large : Unpacked::broken;
   out.resize(size);
   return snappy::RawUncompress(packed.data(), packed.size(), out.data()) ? Unpacked::fine : Unpacked::broken;
 }

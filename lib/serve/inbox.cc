@@ -17,11 +17,13 @@ base::Result<std::unique_ptr<Inbox>> Inbox::create(const Limits& limits, const b
   return inbox;
 }
 
-void Inbox::put(std::shared_ptr<httpd::Exchange> exchange) {
+bool Inbox::is_stuck() const {
   const base::Monotonic since = working_since_.load(std::memory_order_relaxed);
-  if (since != base::kNever && clock_.monotonic() - since > limits_.patience) {
-    return exchange->answer(try_later("nothing can be stored at the moment: the spool is full, or its disk does not answer\n"));
-  }
+  return since != base::kNever && clock_.monotonic() - since > limits_.patience;
+}
+
+void Inbox::put(std::shared_ptr<httpd::Exchange> exchange) {
+  if (is_stuck()) return exchange->answer(try_later(std::string(kStuck)));
   const std::uint64_t size = exchange->request().body.size();
   std::string refusal;
   {
@@ -59,10 +61,17 @@ std::shared_ptr<httpd::Exchange> Inbox::take() {
 }
 
 void Inbox::close(const std::string& why) {
-  std::deque<std::shared_ptr<httpd::Exchange>> refused;
   {
     const std::lock_guard lock(mutex_);
     closed_ = why;
+  }
+  refuse_waiting(why);
+}
+
+void Inbox::refuse_waiting(const std::string& why) {
+  std::deque<std::shared_ptr<httpd::Exchange>> refused;
+  {
+    const std::lock_guard lock(mutex_);
     refused.swap(waiting_);
     bytes_ = 0;
   }

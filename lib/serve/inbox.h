@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 namespace weir::serve {
 
@@ -43,6 +44,10 @@ class Inbox {
   // Between these two calls the thread works on something that may take long.
   void begin_work() { working_since_.store(clock_.monotonic(), std::memory_order_relaxed); }
   void end_work() { working_since_.store(base::kNever, std::memory_order_relaxed); }
+  // The thread has been at work for longer than `patience`. From any thread.
+  [[nodiscard]] bool is_stuck() const;
+  // Answers those that wait with 503 and this text.
+  void refuse_waiting(const std::string& why);
   // From now on every request is answered with 503 and this text, also those that wait.
   void close(const std::string& why);
 
@@ -58,6 +63,8 @@ class Inbox {
   std::uint64_t bytes_ = 0;
   std::string closed_;  // why; "" while it is open
 };
+
+inline constexpr std::string_view kStuck = "nothing can be stored at the moment: the spool is full, or its disk does not answer\n";
 
 // 503 with Retry-After.
 [[nodiscard]] httpd::Response try_later(std::string text);

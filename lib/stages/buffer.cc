@@ -25,6 +25,7 @@ using pipeline::Flushed;
 
 constexpr base::Duration kMeasureEvery = 10 * base::kSecond;  // where nobody asks
 constexpr std::uint64_t kMuch = 256 << 10;                    // bytes of lines
+constexpr std::uint64_t kMostRecords = 100'000;               // in a block: of short lines, each takes more than its line
 constexpr base::Duration kRush = 500 * base::kMillisecond;    // held records that fill a block so soon come out of a backlog
 
 class Buffer : public pipeline::Stage {
@@ -36,10 +37,14 @@ class Buffer : public pipeline::Stage {
         metrics_(context),
         store_(spec.spool.path, std::move(writer), builder_, metrics_, context),
         releases_(spec.spool.path, spec.release_jitter, spec.release_rate, context) {
-    if (context.driver == nullptr) return;
+    if (context.driver == nullptr) {
+      if (spec_.while_waiting) store_.meanwhile(spec_.while_waiting);
+      return;
+    }
     context.driver->on_ask([this] { measure(context_.clock->monotonic()); });
     // Whoever watches the chain gets an answer while it waits for room: the books of all stages balance then as well.
     store_.meanwhile([this] {
+      if (spec_.while_waiting) spec_.while_waiting();
       publish();
       context_.driver->answer(context_.clock->monotonic());
     });
@@ -143,7 +148,8 @@ class Buffer : public pipeline::Stage {
     if (!batch.records.empty()) may_tell_alone_ = true;
     for (record::Record& record : batch.records) {
       if (auto taken = take(record); !taken) return std::move(taken).error();
-      if (builder_.line_bytes() >= spec_.group_bytes || (holds() && held_builder_->line_bytes() >= spec_.held_bytes)) {
+      if (builder_.line_bytes() >= spec_.group_bytes || builder_.records() >= kMostRecords ||
+          (holds() && held_builder_->line_bytes() >= spec_.held_bytes)) {
         if (auto stored = commit(spool::Effort::fast); !stored) return std::move(stored).error();
       }
     }

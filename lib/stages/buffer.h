@@ -18,6 +18,7 @@
 #include "pipeline/stage.h"
 #include "spool/writer.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -39,6 +40,7 @@ struct BufferSpec {
   std::uint64_t release_rate = 1 << 20;                // bytes of held lines that a release copies in a second; 0: no limit
   base::Duration release_jitter = 30 * base::kSecond;  // the longest wait before a `release` marker is acted on
   std::uint64_t memory = 2 << 20;                      // bytes of stored blocks that wait in memory to be forwarded
+  std::function<void()> while_waiting = {};            // called again and again on the chain's thread while the spool has no room
 };
 
 // Opens the spool. Waits for an earlier writer for up to spool.wait. Errors: those of spool::Writer::open.

@@ -18,6 +18,7 @@
 #include "serve/query_api.h"
 #include "serve/tail_hub.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct ServeSpec {
   loki::PushReaderOptions push = {};
   serve::Inbox::Limits inbox = {};
   serve::QueryLimits queries = {};
+  // Set by the source. Who stores calls it again and again while it waits for room, on the chain's thread. Null: nobody does.
+  std::shared_ptr<std::function<void()>> while_waiting = {};
   std::string version = {};  // of weir, for who asks
   serve::TailLimits tails = {};
   std::uint64_t most_body = 16 << 20;  // bytes of one push request as it comes

@@ -103,6 +103,7 @@ std::vector<Route> ServeSite::routes() {
                           if (context_.stop->stopped()) return serve::try_later("the server ends\n");
                           if (inbox_ != nullptr && spool::inode_of(spec_.spool) != inode_)
                             return serve::try_later("the spool was deleted, moved or replaced: nothing can be stored\n");
+                          if (inbox_ != nullptr && inbox_->is_stuck()) return serve::try_later(std::string(serve::kStuck));
                           return Response{.body = "ready\n"};
                         },
                     .open = true});

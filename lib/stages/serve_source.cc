@@ -6,10 +6,12 @@
 #include "httpd/tls.h"
 #include "metrics/driver.h"
 #include "serve/tenant.h"
+#include "spool/spool_file.h"
 #include "stages/serve_site.h"
 
 #include <fmt/format.h>
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ namespace {
 
 constexpr base::Duration kDrain = 20 * base::kSecond;  // within the 30 s that Kubernetes gives
 constexpr base::Duration kTryAgain = 10 * base::kSecond;
+constexpr std::size_t kManyRecords = 16 << 10, kManyBytes = 1 << 20;  // of a request: then its memory is given back
 
 using metrics::Account;
 constexpr auto kRecordsIn =
@@ -58,6 +61,7 @@ class ServeSource : public pipeline::Source {
       : spec_(spec), context_(context), reader_(spec.push), block_(context.metrics, context.driver) {}
 
   ~ServeSource() override {
+    if (spec_.while_waiting) *spec_.while_waiting = {};
     if (drain_.joinable()) drain_.join();
     site_.reset();
   }
@@ -69,6 +73,7 @@ class ServeSource : public pipeline::Source {
       auto inbox = serve::Inbox::create(spec_.inbox, *context_.clock);
       if (!inbox) return std::move(inbox).error();
       inbox_ = *std::move(inbox);
+      if (spec_.while_waiting) *spec_.while_waiting = [this] { while_waiting(); };
     }
     context_.stop->allow(kDrain);
     if (spec_.try_again) return {};
@@ -98,6 +103,11 @@ class ServeSource : public pipeline::Source {
     auto site = ServeSite::start(spec_, inbox_.get(), context_);
     if (!site) return std::move(site).error();
     site_ = *std::move(site);
+    if (spec_.read_only && spool::inode_of(spec_.spool) == 0) {
+      context_.diagnostics->say(
+          fmt::format("the spool '{}' does not exist yet; until another process makes it, all answers are empty",
+                      base::escape_control(spec_.spool)));
+    }
     context_.diagnostics->say(
         fmt::format("serving {}{} on {}", base::escape_control(spec_.spool), spec_.read_only ? ", read-only," : "", site_->url()));
     return {};
@@ -192,6 +202,8 @@ class ServeSource : public pipeline::Source {
     bytes_in_.add(verdict.bytes);
     if (verdict.records == 0) {
       answer(*exchange, std::move(verdict));
+      exchange.reset();
+      give_back();
       return {};
     }
     records_out_.add(verdict.records);
@@ -202,9 +214,33 @@ class ServeSource : public pipeline::Source {
       commit_at_ = std::min(commit_by_, base::after(context_.clock->monotonic(), spec_.commit_soon));
     waiting_.emplace_back(std::move(exchange), std::move(verdict));
     auto flow = out.emit(batch_);
+    give_back();
     if (!flow) return std::move(flow).error();
     if (*flow == Flow::done) return base::fail(base::Code::io, "cannot store records: what stores them has ended");
     return {};
+  }
+
+  // What a large request took. Its body is given back with it when it is answered.
+  void give_back() {
+    const bool large = reader_.trim() || batch_.records.capacity() > kManyRecords || batch_.bytes() > kManyBytes;
+    if (large) batch_ = {};
+    was_large_ = large || was_large_;
+    if (was_large_ && waiting_.empty()) give_back_pages();
+  }
+
+  void give_back_pages() {
+    ::malloc_trim(0);
+    was_large_ = false;
+  }
+
+  // The spool has no room. Clients wait a few seconds and no longer.
+  void while_waiting() {
+    if (!inbox_->is_stuck()) return;
+    for (Waiting& one : waiting_) {
+      if (!one.answered) answer(*one.exchange, {.status = 503, .text = std::string(serve::kStuck)});
+      one.answered = true;
+    }
+    inbox_->refuse_waiting(std::string(serve::kStuck));
   }
 
   Result<void> commit(Outlet& out) {
@@ -213,7 +249,8 @@ class ServeSource : public pipeline::Source {
     auto flushed = out.flush(base::kNever);
     if (!flushed) return std::move(flushed).error();
     commits_.add(1);
-    for (auto& [exchange, verdict] : waiting_) {
+    for (auto& [exchange, verdict, answered] : waiting_) {
+      if (answered) continue;
       if (*flushed == Flushed::safe) {
         answer(*exchange, std::move(verdict));
       } else {
@@ -221,6 +258,7 @@ class ServeSource : public pipeline::Source {
       }
     }
     waiting_.clear();
+    if (was_large_) give_back_pages();
     return {};
   }
 
@@ -234,7 +272,9 @@ class ServeSource : public pipeline::Source {
   // The chain cannot go on. Nobody gets a 204 for what is not stored.
   void give_up(const base::Error& error) {
     const std::string text = fmt::format("what was received cannot be stored: {}\n", error.message);
-    for (auto& [exchange, verdict] : waiting_) answer(*exchange, {.status = 503, .text = text});
+    for (const Waiting& one : waiting_) {
+      if (!one.answered) answer(*one.exchange, {.status = 503, .text = text});
+    }
     waiting_.clear();
     if (inbox_) inbox_->close(text);
   }
@@ -250,9 +290,15 @@ class ServeSource : public pipeline::Source {
   std::uint64_t all_requests_ = 0, refused_ = 0;
 
   record::Batch batch_;
-  std::vector<std::pair<std::shared_ptr<Exchange>, loki::PushVerdict>> waiting_;  // emitted, not answered yet
-  std::uint64_t taken_bytes_ = 0;                                                 // of their lines
-  Monotonic commit_by_ = base::kNever, commit_at_ = base::kNever;                 // at the latest; as it is now
+  struct Waiting {
+    std::shared_ptr<Exchange> exchange;
+    loki::PushVerdict verdict;
+    bool answered = false;  // with 503, because it waited too long
+  };
+  std::vector<Waiting> waiting_;                                   // emitted, not stored yet
+  std::uint64_t taken_bytes_ = 0;                                  // of their lines
+  Monotonic commit_by_ = base::kNever, commit_at_ = base::kNever;  // at the latest; as it is now
+  bool was_large_ = false;                                         // one of them took much memory
 
   base::UniqueFd drained_;
   std::unique_ptr<serve::Inbox> inbox_;

@@ -169,9 +169,11 @@ TEST_F(PushReaderTest, TakesTheRestOfWhatItRefusesInPart) {
   EXPECT_EQ(
       got.verdict.text,
       "2 errors like: max entry size '4' bytes exceeded for stream '{a=\"1\", service_name=\"unknown_service\"}' while adding an "
-      "entry with length '6' bytes; entry for stream '{a=\"1\", service_name=\"unknown_service\"}' has timestamp too old: "
-      "2026-11-30T20:07:21Z, oldest acceptable timestamp is: 2026-11-30T20:07:22Z; entry for stream '{a=\"1\", "
-      "service_name=\"unknown_service\"}' has timestamp too new: 2026-11-30T21:08:23Z; entry for stream '{a=\"1\", b=\"2\", "
+      "entry with length '6' bytes; 1 errors like: entry for stream '{a=\"1\", service_name=\"unknown_service\"}' has timestamp "
+      "too old: "
+      "2026-11-30T20:07:21Z, oldest acceptable timestamp is: 2026-11-30T20:07:22Z; 1 errors like: entry for stream '{a=\"1\", "
+      "service_name=\"unknown_service\"}' has timestamp too new: 2026-11-30T21:08:23Z; 1 errors like: entry for stream '{a=\"1\", "
+      "b=\"2\", "
       "c=\"3\", service_name=\"unknown_service\"}' has 3 label names; limit 2\n");
   EXPECT_EQ(got.verdict.records, 1U);
   EXPECT_EQ(got.records.size(), 1U);
@@ -193,6 +195,85 @@ TEST_F(PushReaderTest, KnowsHowFarBehindAnEntryMayBe) {
   EXPECT_EQ(got.records.size(), 1U);
   tenant = "other";
   EXPECT_EQ(read(stream("{}", R"(["1","any"])")).verdict.status, 204);
+}
+
+std::string number(std::uint64_t value) {
+  std::string out;
+  for (; value > 127; value >>= 7) out += static_cast<char>((value & 127) | 128);
+  return out += static_cast<char>(value);
+}
+
+std::string field(int tag, const std::string& bytes) { return static_cast<char>(tag << 3 | 2) + number(bytes.size()) + bytes; }
+
+// A request with one stream, packed. `entry` is an Entry.
+std::string message(const std::string& labels, const std::string& entry) {
+  const std::string all = field(1, field(1, labels) + field(2, entry));
+  std::string packed;
+  snappy::Compress(all.data(), all.size(), &packed);
+  return packed;
+}
+
+std::string at(std::uint64_t seconds) { return field(1, "\x08" + number(seconds)); }
+
+TEST_F(PushReaderTest, RefusesTimesThatNanosecondsCannotTell) {
+  const Read got = read(message("{a=\"1\"}", at(253'402'300'799) + field(2, "l")), "application/x-protobuf");
+  EXPECT_EQ(got.verdict.status, 400);
+  EXPECT_EQ(got.verdict.text,
+            "entry for stream '{a=\"1\", service_name=\"unknown_service\"}' has timestamp too new: 9999-12-31T23:59:59Z\n");
+  EXPECT_TRUE(got.records.empty());
+  const Read old =
+      read(message("{a=\"1\"}", at(static_cast<std::uint64_t>(-62'135'596'800)) + field(2, "l")), "application/x-protobuf");
+  EXPECT_EQ(old.verdict.status, 400);
+  EXPECT_NE(old.verdict.text.find("has timestamp too old: 0001-01-01T00:00:00Z, oldest"), std::string::npos) << old.verdict.text;
+}
+
+TEST_F(PushReaderTest, StoresUtf8) {
+  const std::string pair = field(3, field(1, "k") + field(2, "v\xffw"));
+  const Read got = read(message("{a=\"é\"}", at(1'796'072'842) + field(2, "a\xff\xfe z") + pair), "application/x-protobuf");
+  EXPECT_EQ(got.verdict.status, 204) << got.verdict.text;
+  ASSERT_EQ(got.records.size(), 1U);
+  EXPECT_NE(got.records[0].find("\"line\":\"a\uFFFD\uFFFD z\""), std::string::npos) << got.records[0];
+  EXPECT_NE(got.records[0].find("\"k\":\"v w\""), std::string::npos) << got.records[0];
+  for (const char* labels : {"{app=\"\xff\xfe\"}", "{app=`\xff`}"}) {
+    const Read bad = read(message(labels, at(1'796'072'842)), "application/x-protobuf");
+    EXPECT_EQ(bad.verdict.status, 400);
+    EXPECT_EQ(bad.verdict.text, "couldn't parse labels: 1:6: parse error: invalid UTF-8 rune\n");
+  }
+}
+
+TEST_F(PushReaderTest, ReadsParametersOfTheContentType) {
+  const std::string body = stream("{}", R"(["1796072842000000000","l"])");
+  for (const char* type : {"application/json;", "application/json ; charset=utf-8", "application/json; a=\"b;\\\" c\"; d=e;"})
+    EXPECT_EQ(read(body, type).verdict.status, 204) << type;
+  for (const char* type : {"application/json; ;;", "application/json; a", "application/json; a=", "application/json; a=\"b"}) {
+    const Read got = read(body, type);
+    EXPECT_EQ(got.verdict.status, 400) << type;
+    EXPECT_EQ(got.verdict.text, "mime: invalid media parameter\n") << type;
+  }
+}
+
+TEST_F(PushReaderTest, BoundsEntriesAndStreams) {
+  options({.most_unpacked = 1 << 20});
+  const auto entries = [](int count) {
+    std::string values;
+    for (int i = 0; i < count; ++i) values += R"(["1796072842000000000",""],)";
+    values.pop_back();
+    return stream("{}", values);
+  };
+  EXPECT_EQ(read(entries(3000)).verdict.status, 204);
+  const Read many = read(entries(5000));
+  EXPECT_EQ(many.verdict.status, 413);
+  EXPECT_TRUE(many.verdict.text.starts_with("too many entries or streams in one request")) << many.verdict.text;
+  EXPECT_TRUE(many.records.empty());
+  std::string streams;
+  for (int i = 0; i < 300; ++i) streams += fmt::format(R"({{"stream":{{"a":"{}"}},"values":[["1","l"]]}},)", i);
+  streams.pop_back();
+  EXPECT_EQ(read(fmt::format(R"({{"streams":[{}]}})", streams)).verdict.status, 413);
+  // A text of numbers takes many times its size in a parser.
+  options({});
+  std::string numbers = R"({"streams":[],"x":[0)";
+  for (int i = 0; i < 5'000'000; ++i) numbers += ",0";
+  EXPECT_EQ(read(numbers + "]}").verdict.status, 413);
 }
 
 TEST_F(PushReaderTest, IsBounded) {

@@ -71,7 +71,7 @@ TEST(PushUnpack, IsBounded) {
   EXPECT_EQ(unpack_gzip(packed(text, kGzip), 999, out), Unpacked::too_large);
   // A length of 4 GiB in five bytes, and one of 60 MiB: no memory is taken for either.
   std::string fresh;
-  EXPECT_EQ(unpack_snappy("\xff\xff\xff\xff\x0f", 64 << 20, fresh), Unpacked::too_large);
+  EXPECT_EQ(unpack_snappy("\xff\xff\xff\xff\x0f", 64 << 20, fresh), Unpacked::broken);
   EXPECT_EQ(unpack_snappy(std::string("\x80\x80\x80\x1e\x00", 5), 64 << 20, fresh), Unpacked::broken);
   EXPECT_LT(fresh.capacity(), 100U);
 }

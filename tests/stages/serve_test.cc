@@ -110,6 +110,28 @@ TEST_F(ServeTest, RequestsShareACommit) {
   EXPECT_EQ(store->flushes, 1);
 }
 
+TEST_F(ServeTest, NobodyWaitsLongForRoom) {
+  spec.inbox.patience = base::kMillisecond;
+  spec.while_waiting = std::make_shared<std::function<void()>>();
+  start();
+  std::atomic<bool> has_room = false;
+  store->on_flush = [&]() -> base::Result<Flushed> {
+    while (!has_room) (*spec.while_waiting)();
+    return Flushed::safe;
+  };
+  const std::string answer = push("one");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("Retry-After: 1\r\n"));
+  test::RawHttp ready(address);
+  ready.send("GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(ready.answer(20'000, true), StartsWith("HTTP/1.1 503 "));
+  has_room = true;
+  bool stored = false;
+  for (int i = 0; i < 100 && !stored; ++i) stored = push("two").starts_with("HTTP/1.1 204 ");
+  EXPECT_TRUE(stored);
+  finish();
+}
+
 TEST_F(ServeTest, NobodyIsToldThatItWasStoredWhenItWasNot) {
   start();
   store->on_flush = []() -> base::Result<Flushed> { return base::fail(base::Code::io, "cannot write: no disk"); };
