@@ -302,7 +302,7 @@ complete -c weir -n '__weir_command query' -l expect-max -x -d 'exit 0 when at m
 complete -c weir -n '__weir_command query' -l expect-none -d 'exit 0 when no record matches, else 1'
 complete -c weir -n '__weir_command query' -l wait -x -d 'look again for so long, until what is expected is there, or is exceeded'
 complete -c weir -n '__weir_command query' -l addr -x -d 'URL of Loki (default: LOKI_ADDR, else http://localhost:3100)'
-complete -c weir -n '__weir_command query' -l tenant -l org-id -x -d 'tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID)'
+complete -c weir -n '__weir_command query' -l tenant -l org-id -x -d 'tenant, sent as X-Scope-OrgID (default: LOKI_ORG_ID); of a spool or --stdin, only its records'
 complete -c weir -n '__weir_command query' -l username -x -d 'user name of basic authentication (default: LOKI_USERNAME)'
 complete -c weir -n '__weir_command query' -l password-file -r -F -d 'file with the password; it is read again when it changes'
 complete -c weir -n '__weir_command query' -l password -x -d 'password; the process list shows it, so prefer --password-file or LOKI_PASSWORD'
