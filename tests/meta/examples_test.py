@@ -8,7 +8,7 @@ The sandbox is a folder with
   pods/                     three pods' logs (also at /var/log/pods, where the kernel lets a user have a mount namespace)
   spool.db, $WEIR_SPOOL     a spool filled from them
   records.jsonl, app.log    records, plain text
-  pipeline.weir, Makefile, promtail.yaml   what the examples name
+  pipeline.weir, Makefile, promtail.yaml, users, cert.pem, key.pem   what the examples name
 
 and a small stand-in for Loki at LOKI_ADDR, unless LOKI_ADDR is set. An example that follows for ever is interrupted. An example must not end
 with 2 (a wrong usage), be killed, or fail; where it names another machine (https://…), it may fail to reach it. Where no mount namespace is to
@@ -131,6 +131,10 @@ def prepare(folder, environment):
     (folder / "promtail.yaml").write_text(PROMTAIL)
     for alerts in ("loki.rules.yml", "loki.test.yml"):
         shutil.copy(pathlib.Path(__file__).resolve().parents[2] / "examples" / "alerts" / alerts, folder)
+    (folder / "users").write_text("ada:swordfish\n")
+    (folder / "users").chmod(0o600)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"],
+                   cwd=folder, check=True, stderr=subprocess.DEVNULL)
     (folder / "etc").mkdir()
     for rules in ("etc/rules", "rules", "new"):
         (folder / rules).write_text('drop |= "GET /healthz"\nhold | detected_level="debug"\n')
