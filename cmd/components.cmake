@@ -8,6 +8,7 @@ set(WEIR_COMPONENTS
   "fmt|linked|libfmt-dev|fmt|MIT"
   "libcurl|late|libcurl4-openssl-dev|libcurl|curl"
   "libsystemd|late|libsystemd-dev|libsystemd|LGPL-2.1-or-later"
+  "OpenSSL|late|libssl-dev|openssl|Apache-2.0"
   "protozero|compiled|libprotozero-dev||BSD-2-Clause"
   "re2|linked|libre2-dev|re2|BSD-3-Clause"
   "simdjson|linked|libsimdjson-dev|simdjson|Apache-2.0"
