@@ -175,16 +175,16 @@ void PushTaker::entry(const PushedEntry& entry) {
   read_metadata(entry.metadata);
   if (auto refusal = check(entry)) return refuse(*std::move(refusal));
   if (options_.max_behind > 0 && is_behind(entry)) return;
-  charge(kEntryCost + entry.line.size() + entry.metadata.size() * kPairCost + metadata_bytes_);
+  const std::string_view line = valid(entry.line);
+  charge(kEntryCost + line.size() + entry.metadata.size() * kPairCost + metadata_bytes_);
   record::Record& record = out_->records.emplace_back();
   record.timestamp = entry.time;
   record.labels = labels_;
-  const std::string_view line = valid(entry.line);
   record.line = record::Text::bytes(line);
   record.metadata = options_.discover_levels ? with_level(line) : std::span<const Label>(latest_);
   record.tenant = tenant_;
   ++verdict_.records;
-  verdict_.bytes += entry.line.size();
+  verdict_.bytes += line.size();
 }
 
 // As Loki's distributor does, in its order.
