@@ -92,6 +92,8 @@ class EnrichStage : public pipeline::Stage {
   [[nodiscard]] std::string_view name() const override { return "enrich"; }
 
  private:
+  // What consume() does, but for the word that pods are used.
+  Result<pipeline::Flow> take(record::Batch& batch, pipeline::Outlet& out);
   Result<pipeline::Flow> pass_on(record::Batch& batch, pipeline::Outlet& out);
   Result<void> let_all_go(pipeline::Outlet& out);
   void enrich(record::Batch& batch, Record& record);
@@ -161,7 +163,14 @@ class EnrichStage : public pipeline::Stage {
 };
 
 Result<pipeline::Flow> EnrichStage::consume(record::Batch& batch, pipeline::Outlet& out) {
-  if (of_pods_ && !batch.empty()) spec_.pods->used();
+  const bool uses_pods = of_pods_ && !batch.empty();
+  auto flow = take(batch, out);
+  // Behind the batch: used() may make a request due at once, which is to be for the pods that this batch asked for too.
+  if (uses_pods) spec_.pods->used();
+  return flow;
+}
+
+Result<pipeline::Flow> EnrichStage::take(record::Batch& batch, pipeline::Outlet& out) {
   if (!gate_) return pass_on(batch, out);
   const auto pass = [&](record::Batch& ready) { return pass_on(ready, out); };
   // Before anything of this batch is counted: what is below may show the books meanwhile.

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -281,6 +282,23 @@ TEST(EnrichPods, UnknownPodsAreCountedAndAskedFor) {
                        [] { return 5; });
   EXPECT_EQ(test::value_of(context.registry, "weir_enrich_unknown_records_total"), 4U);
   EXPECT_EQ(f.pods->asked(), std::vector<std::string>{"u-2"});  // once a batch
+}
+
+// Otherwise the request that used() makes due could leave before the pod is asked for, and would be none for it.
+TEST(EnrichPods, PodsAreUsedBehindTheQuestionsOfABatch) {
+  for (const bool waits : {false, true}) {
+    Enrich f;
+    test::TestContext context;
+    if (waits)
+      f.spec.knowledge =
+          std::make_shared<PodKnowledge>(PodKnowledgeSpec{.wait = base::kMillisecond}, f.pods, *context.context.clock);
+    auto stage = std::move(*make_enrich(f.spec, context.context));
+    test::run_stage_once(*stage, {record(kTail, R"("pod_uid":"u-2")")}, [] { return 5; });
+    const std::vector<std::string> calls = f.pods->calls();
+    ASSERT_THAT(calls, testing::Contains("ask")) << waits;
+    ASSERT_THAT(calls, testing::Contains("used")) << waits;
+    EXPECT_LT(std::ranges::find(calls, "ask"), std::ranges::find(calls, "used")) << waits;
+  }
 }
 
 TEST(EnrichPods, TheSourceOfPodsIsShownWhenSomebodyAsks) {

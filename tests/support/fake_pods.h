@@ -17,6 +17,11 @@ class FakePods : public kube::Pods {
   void ask(const kube::PodId& id) override {
     const std::lock_guard lock(mutex_);
     asked_.emplace_back(id.uid);
+    calls_.emplace_back("ask");
+  }
+  void used() override {
+    const std::lock_guard lock(mutex_);
+    calls_.emplace_back("used");
   }
   [[nodiscard]] kube::PodsStatus status() const override {
     const std::lock_guard lock(mutex_);
@@ -34,11 +39,16 @@ class FakePods : public kube::Pods {
     const std::lock_guard lock(mutex_);
     return asked_;
   }
+  // ask() and used(), in their order.
+  [[nodiscard]] std::vector<std::string> calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
 
  private:
   kube::PodDirectory directory_;
   mutable std::mutex mutex_;
-  std::vector<std::string> asked_;
+  std::vector<std::string> asked_, calls_;
   kube::PodsStatus status_;
 };
 
