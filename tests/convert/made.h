@@ -14,6 +14,10 @@
 
 namespace weir::convert {
 
+// A job that reads one file.
+inline const std::string kJob =
+    "scrape_configs:\n- {job_name: j, static_configs: [{labels: {job: j, __path__: /var/log/a.log}}]}\n";
+
 inline const char* any_variable(const char* /*name*/) { return "value"; }
 
 inline Conversion made(std::string_view config, const Options& options = {}) {

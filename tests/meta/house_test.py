@@ -27,7 +27,6 @@ TESTED_IN = {
     "base/stop": "base/base_test.cc",
     "base/thread": "base/last_words_test.cc",
     "convert/chain": "convert/pipeline_stages_test.cc",
-    "convert/clients": "convert/promtail_test.cc",
     "convert/conversion": "convert/promtail_test.cc",
     "convert/pod_samples": "convert/pod_targets_test.cc",
     "convert/report": "convert/promtail_test.cc",
