@@ -1,15 +1,14 @@
 #include "http/curl_library.h"
 
+#include "base/late_library.h"
 #include "base/resident_code.h"
 #include "http/library_version.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace weir::http {
 namespace {
@@ -26,30 +25,16 @@ base::Error absent(std::string_view cause) {
 
 Loaded open_library() {
   Loaded loaded;
-  void* handle = nullptr;
   // libcurl brings GnuTLS for protocols that weir never uses. GnuTLS (and PKCS #11 modules) would initialise itself when it is
   // loaded. The build of libcurl that uses GnuTLS for TLS initialises it by itself.
   ::setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0);
   // What starting has touched of the program, what loading touches and what initialising touches are each megabytes: together they
   // would be the most memory that a small command ever has.
   base::forget_code_of_loading();
-  std::string cause;
   // The build against GnuTLS has the same interface, and it may be the only one that is installed.
-  for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
-    handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (handle != nullptr) break;
-    if (const char* text = ::dlerror(); text != nullptr && cause.empty()) cause = text;
-  }
-  if (handle == nullptr) {
-    loaded.state = absent(cause);
-    return loaded;
-  }
+  base::LateLibrary file({"libcurl.so.4", "libcurl-gnutls.so.4"});
   base::forget_code_of_loading();
-  std::string missing;
-  const auto find = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
-    if (function == nullptr && missing.empty()) missing = name;
-  };
+  const auto find = [&](auto& function, const char* name) { file.find(function, name); };
   decltype(&::curl_global_init) global_init = nullptr;
   CurlLibrary& library = loaded.library;
   find(global_init, "curl_global_init");
@@ -74,8 +59,8 @@ Loaded open_library() {
   find(library.multi_strerror, "curl_multi_strerror");
   find(library.getdate, "curl_getdate");
   find(library.version_info, "curl_version_info");
-  if (!missing.empty()) {
-    loaded.state = absent(missing + " is not in it");
+  if (!file.cause().empty()) {
+    loaded.state = absent(file.cause());
   } else if (const CURLcode code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
     loaded.state = absent(library.easy_strerror(code));
   }

@@ -1,12 +1,10 @@
 #include "httpd/tls_library.h"
 
+#include "base/late_library.h"
 #include "base/resident_code.h"
-
-#include <dlfcn.h>
 
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace weir::httpd {
 namespace {
@@ -26,17 +24,8 @@ base::Error absent(std::string_view cause) {
 
 Loaded open_library() {
   Loaded loaded;
-  void* const handle = ::dlopen(kName, RTLD_LAZY | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const text = ::dlerror();
-    loaded.state = absent(text != nullptr ? text : kName);
-    return loaded;
-  }
-  std::string missing;
-  const auto find = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
-    if (function == nullptr && missing.empty()) missing = name;
-  };
+  base::LateLibrary file({kName});
+  const auto find = [&](auto& function, const char* name) { file.find(function, name); };
   int (*init)(std::uint64_t, const void*) = nullptr;
   TlsLibrary& library = loaded.library;
   find(init, "OPENSSL_init_ssl");
@@ -71,8 +60,8 @@ Loaded open_library() {
   find(library.get_error_code, "ERR_get_error");
   find(library.clear_error, "ERR_clear_error");
   find(library.reason, "ERR_reason_error_string");
-  if (!missing.empty()) {
-    loaded.state = absent(missing + " is not in it");
+  if (!file.cause().empty()) {
+    loaded.state = absent(file.cause());
   } else if (init(kNoAtExit, nullptr) != 1) {
     const char* const why = library.reason(library.get_error_code());
     loaded.state = absent(why != nullptr ? why : "it does not start");

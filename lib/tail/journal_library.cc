@@ -1,11 +1,12 @@
 #include "tail/journal_library.h"
 
+#include "base/late_library.h"
+
 #include <dlfcn.h>
 
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace weir::tail {
 namespace {
@@ -26,17 +27,8 @@ base::Error absent(std::string_view cause) {
 
 Loaded open_library() {
   Loaded loaded;
-  void* const handle = ::dlopen(kSoName, RTLD_LAZY | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const text = ::dlerror();
-    loaded.state = absent(text != nullptr ? text : "it is not there");
-    return loaded;
-  }
-  std::string missing;
-  const auto find = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
-    if (function == nullptr && missing.empty()) missing = name;
-  };
+  base::LateLibrary file({kSoName});
+  const auto find = [&](auto& function, const char* name) { file.find(function, name); };
   JournalLibrary& library = loaded.library;
   find(library.open_files_fd, "sd_journal_open_files_fd");
   find(library.close, "sd_journal_close");
@@ -53,7 +45,7 @@ Loaded open_library() {
   find(library.seek_realtime, "sd_journal_seek_realtime_usec");
   find(library.seek_cursor, "sd_journal_seek_cursor");
   find(library.get_cursor, "sd_journal_get_cursor");
-  if (!missing.empty()) loaded.state = absent(missing + " is not in it");
+  if (!file.cause().empty()) loaded.state = absent(file.cause());
   return loaded;
 }
 
