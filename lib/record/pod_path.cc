@@ -15,18 +15,23 @@ bool is_name(std::string_view text) {  // RFC 1123 subdomain, as Kubernetes name
   });
 }
 
+// A_B_C, each of which is a name.
+bool split_names(std::string_view text, std::string_view& a, std::string_view& b, std::string_view& c) {
+  const std::size_t first = text.find('_');
+  if (first == std::string_view::npos) return false;
+  const std::size_t second = text.find('_', first + 1);
+  if (second == std::string_view::npos) return false;
+  a = text.substr(0, first);
+  b = text.substr(first + 1, second - first - 1);
+  c = text.substr(second + 1);
+  return is_name(a) && is_name(b) && is_name(c);
+}
+
 }  // namespace
 
 std::optional<PodPath> parse_pod_folder(std::string_view name) {
-  const std::size_t first = name.find('_');
-  if (first == std::string_view::npos) return std::nullopt;
-  const std::size_t second = name.find('_', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
   PodPath path;
-  path.namespace_name = name.substr(0, first);
-  path.pod = name.substr(first + 1, second - first - 1);
-  path.uid = name.substr(second + 1);
-  if (!is_name(path.namespace_name) || !is_name(path.pod) || !is_name(path.uid)) return std::nullopt;
+  if (!split_names(name, path.namespace_name, path.pod, path.uid)) return std::nullopt;
   return path;
 }
 
@@ -38,15 +43,8 @@ std::optional<PodPath> parse_container_name(std::string_view name) {
   const std::string_view id = name.substr(name.size() - kIdSize);
   if (!std::all_of(id.begin(), id.end(), is_hex)) return std::nullopt;
   name.remove_suffix(kIdSize + 1);
-  const std::size_t first = name.find('_');
-  if (first == std::string_view::npos) return std::nullopt;
-  const std::size_t second = name.find('_', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
   PodPath path;
-  path.pod = name.substr(0, first);
-  path.namespace_name = name.substr(first + 1, second - first - 1);
-  path.container = name.substr(second + 1);
-  if (!is_name(path.namespace_name) || !is_name(path.pod) || !is_name(path.container)) return std::nullopt;
+  if (!split_names(name, path.pod, path.namespace_name, path.container)) return std::nullopt;
   return path;
 }
 
