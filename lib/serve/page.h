@@ -11,7 +11,7 @@
 
 namespace weir::serve {
 
-// A file of the page, as the build embeds it. Lives as long as the program.
+// A file of the page, embedded byte for byte by the build (embed_page.cmake). Lives as long as the program.
 struct PageFile {
   std::string_view name;  // "main.js"
   std::string_view etag;  // of its bytes, quoted
