@@ -76,6 +76,7 @@ class Push(kit.Case):
                 url = self.sink(record)
                 if made:
                     database = sqlite3.connect(spool)
+                    database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # as buffer makes it; it takes another file for a damaged one
                     database.execute("PRAGMA journal_mode = WAL")
                     database.close()
                     self.assertGreater(spool.stat().st_size, 0)
@@ -88,6 +89,7 @@ class Push(kit.Case):
                 self.run_chain([f"buffer {spool} --store --min-free 0"], False, stdin=self.dir / "in.jsonl")
                 kit.wait_for(lambda: kit.sink_stats(url)["entries"] == 1 or not push.running(), push.errors)
                 push.stop()
+                self.assertEqual(list(self.dir.glob("spool.db.damaged*")), [])
 
     def test_two_targets_of_one_spool(self):
         """One is hours behind (it does not answer), one is gone; the first has everything at once. Then they are there again, or forgotten."""

@@ -339,10 +339,11 @@ def key_and_labels(text):
 
 
 def sink_records(path):
-    """What a sink recorded, as oracle() gives it, plus (labels, metadata) of each record beside it."""
+    """What a sink recorded, as oracle() gives it, plus (labels, metadata) of each record beside it. A line that it has not yet written to the
+    end does not count."""
     found = collections.defaultdict(list)
     with open(path, "rb") as lines:
-        for entry in parsed(lines):
+        for entry in parsed(line for line in lines if line.endswith(b"\n")):
             key, labels = key_and_labels(entry["labels"])
             line = entry["line"].encode("latin-1").decode("utf-8", "surrogateescape")
             found[key].append((entry["timestamp"], line, labels, tuple(sorted(entry["metadata"].items()))))
