@@ -1,7 +1,7 @@
 // Runs a fuzz target where there is no libFuzzer: over its seeds, then over mutations of them, the same ones in every run.
 //
 // usage: fuzz_TARGET [--seconds N] [--seed N] FILE|FOLDER…
-// The time is --seconds, else WEIR_FUZZ_SECONDS, else 30 where CI=true, else 2; --seconds 0 runs the inputs alone, as for a file
+// The time is --seconds, else WEIR_FUZZ_SECONDS, else 15 where CI=true, else 2; --seconds 0 runs the inputs alone, as for a file
 // that a run before has left behind. An input on which the target dies, or takes over 20 seconds, is kept as crash-TARGET in the
 // current folder.
 #include "fuzz/fuzz.h"
@@ -121,7 +121,7 @@ class Mutator {
 double seconds_from_environment() {
   if (const char* seconds = std::getenv("WEIR_FUZZ_SECONDS"); seconds != nullptr && *seconds != '\0') return std::atof(seconds);
   const char* ci = std::getenv("CI");
-  return ci != nullptr && std::string_view(ci) == "true" ? 30 : 2;
+  return ci != nullptr && std::string_view(ci) == "true" ? 15 : 2;
 }
 
 void add_seeds(const std::filesystem::path& path, std::vector<std::string>& seeds) {
