@@ -22,7 +22,7 @@ set(WEIR_COSTS
   image               903 3
   kube.chart          902 2
   kube.config_map     901 2
-  kube.kubelet        900 2
+  kube.kubelet        900 1
   kube.pods           899 1
   kube.enrich         898 1
   kube.readme         897 1

@@ -570,7 +570,7 @@ class Measured(metrics_test.MetricsCase):
         self.assertEqual([self.metrics()[f"weir_tail_{name}"] for name in ("journal_unread_entries", "journal_lag_seconds", "oldest_unread_seconds")],
                          [0, 0, 0])
         journal.write(live, [journal.entry(i, message=os.urandom(5000).hex()) for i in range(2, 2000)])
-        kit.wait_for(lambda: "waits for room in the spool" in self.get("/-/healthy")[1], lambda: self.get("/-/healthy")[1])
+        kit.wait_for(lambda: "waits for room in the spool" in self.get("/-/healthy")[1], lambda: f"{self.get('/-/healthy')[1]}{self.said()}{self.metrics()}")
         kit.wait_for(lambda: self.metrics()["weir_tail_journal_unread_entries"] > 10, self.metrics)
         found = self.metrics()
         self.assertLess(found["weir_tail_journal_unread_entries"], 1999)
