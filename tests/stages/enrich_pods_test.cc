@@ -289,9 +289,7 @@ TEST(EnrichPods, PodsAreUsedBehindTheQuestionsOfABatch) {
   for (const bool waits : {false, true}) {
     Enrich f;
     test::TestContext context;
-    if (waits)
-      f.spec.knowledge =
-          std::make_shared<PodKnowledge>(PodKnowledgeSpec{.wait = 0}, f.pods, *context.context.clock);
+    if (waits) f.spec.knowledge = std::make_shared<PodKnowledge>(PodKnowledgeSpec{.wait = 0}, f.pods, *context.context.clock);
     auto stage = std::move(*make_enrich(f.spec, context.context));
     test::run_stage_once(*stage, {record(kTail, R"("pod_uid":"u-2")")}, [] { return 5; });
     const std::vector<std::string> calls = f.pods->calls();
