@@ -1,11 +1,10 @@
 #include "logql/metric_advice.h"
 
-#include "base/suggestion.h"
+#include "logql/function_advice.h"
 #include "logql/function_names.h"
 #include "logql/query_words.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,49 +13,7 @@
 namespace weir::logql {
 namespace {
 
-struct Meant {
-  std::string_view word;
-  std::string_view advice;
-};
-
-// Functions of PromQL, and what LogQL has instead.
-constexpr std::array<Meant, 24> kOfPromQl = {{
-    {"increase", "use count_over_time for lines, or sum_over_time with unwrap for numbers"},
-    {"irate", "use rate"},
-    {"idelta", "use rate_counter with unwrap"},
-    {"delta", "use rate_counter with unwrap"},
-    {"deriv", "use rate_counter with unwrap"},
-    {"histogram_quantile", "use quantile_over_time with unwrap"},
-    {"quantile", "use quantile_over_time with unwrap"},
-    {"absent", "use absent_over_time"},
-    {"present_over_time", "use count_over_time, compared with > bool 0"},
-    {"count_values", "use sum by (FIELD) (count_over_time(…))"},
-    {"group", "use count, or sum by"},
-    {"label_join", "use label_replace, or label_format in the range"},
-    {"changes", "use count_over_time"},
-    {"resets", "use rate_counter, which notices resets"},
-    {"scalar", "a number stands without a function"},
-    {"time", "a query has no functions of time; give a range: [5m]"},
-    {"timestamp", "a query has no functions of time; give a range: [5m]"},
-    {"abs", "compare or multiply instead"},
-    {"round", "multiply and divide, or use round in a template of label_format"},
-    {"ceil", "use ceil in a template of label_format"},
-    {"floor", "use floor in a template of label_format"},
-    {"clamp_max", "compare with < instead"},
-    {"clamp_min", "compare with > instead"},
-    {"limitk", "use topk"},
-}};
-
 bool is_function(std::string_view name) { return is_range_function(name) || is_metric_function(name); }
-
-const std::vector<std::string>& function_names() {
-  static const auto* names = [] {
-    auto* all = new std::vector<std::string>(kRangeFunctions.begin(), kRangeFunctions.end());
-    all->insert(all->end(), kMetricFunctions.begin(), kMetricFunctions.end());
-    return all;
-  }();
-  return *names;
-}
 
 class MetricAdviser : public QueryWords {
  public:
@@ -229,11 +186,10 @@ class MetricAdviser : public QueryWords {
     if (word.kind != TokenKind::identifier || !(kind(1) == TokenKind::open_paren || grouped)) return {};
     if (at_ > 0 && (kind(-1) == TokenKind::pipe || kind(-1) == TokenKind::keyword_unwrap)) return {};
     const std::string folded = lower_word(word.text);
-    for (const Meant& one : kOfPromQl) {
-      if (one.word == folded) return say(word.offset, "LogQL has no {}; {}", folded, one.advice);
-    }
-    const std::string_view near = base::nearest(folded, function_names());
-    return near.empty() ? Advice{} : say(word.offset, "there is no function {}; did you mean {}?", clipped(word.text), near);
+    const FunctionAdvice instead = instead_of_function(folded);
+    if (!instead.advice.empty()) return say(word.offset, "LogQL has no {}; {}", folded, instead.advice);
+    if (instead.near.empty()) return {};
+    return say(word.offset, "there is no function {}; did you mean {}?", clipped(word.text), instead.near);
   }
 
   // `http_requests_total{…}`, `rate(http_requests_total[5m])`.
