@@ -198,6 +198,12 @@ container of a pod, or a file. Logs that wrote nothing are left out.
 On a terminal each report takes the place of the last one; `q` or Ctrl-C ends. Elsewhere a report follows the other, with an empty
 line between.
 
+# Selection
+PATTERN of `--namespace`, `-p` and `-c` is a name or a glob: `*` stands for any text, `?` for one character. A pattern of `-p` is
+also the beginning of a name up to a dash: `-p web` takes `web` and `web-7c9f-x2x1`, but not `webshop-1`. A log is counted when one
+pattern of each option that is given matches; then files that belong to no pod are not. Put a glob in quotes, or the shell
+replaces it.
+
 # Rules
 --rules takes a file or `configmap:NAMESPACE/NAME` (weir-rules(5)). `weir enrich --level` runs before the rules, so that they
 know `detected_level`. Other labels that a chain's enrich adds are missing here. What `drop`, `sample`, `limit` and `dedup` would
