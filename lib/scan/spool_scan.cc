@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <unordered_set>
 #include <utility>
 
 namespace weir::scan {
@@ -126,8 +127,7 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
   return true;
 }
 
-Result<std::vector<LabelSetRef>> SpoolScan::series() {
-  std::vector<LabelSetRef> series;
+Result<void> SpoolScan::each_stream(const std::function<void(const Block&, const spool::StreamInfo&)>& each) {
   for (const Block& block : spools_.blocks()) {
     auto streams = spools_.readers()[block.spool]->streams(block.info.id);
     if (!streams) {
@@ -138,12 +138,30 @@ Result<std::vector<LabelSetRef>> SpoolScan::series() {
     for (const spool::StreamInfo& stream : *streams) {
       if (range_.touches(stream.min_timestamp, stream.max_timestamp) && takes(tenant_, stream.tenant) &&
           query_.selects(*stream.labels)) {
-        series.push_back(stream.labels);
+        each(block, stream);
       }
     }
-    std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a.get() < b.get(); });
-    series.erase(std::unique(series.begin(), series.end()), series.end());
   }
+  return {};
+}
+
+Result<std::uint64_t> SpoolScan::count_blocks() {
+  std::uint64_t blocks = 0;
+  const Block* latest = nullptr;
+  auto read = each_stream([&](const Block& block, const spool::StreamInfo&) {
+    blocks += &block != latest ? 1 : 0;
+    latest = &block;
+  });
+  return read ? Result<std::uint64_t>(blocks) : Result<std::uint64_t>(std::move(read).error());
+}
+
+Result<std::vector<LabelSetRef>> SpoolScan::series() {
+  std::unordered_set<const record::LabelSet*> known;
+  std::vector<LabelSetRef> series;
+  auto read = each_stream([&](const Block&, const spool::StreamInfo& stream) {
+    if (known.insert(stream.labels.get()).second) series.push_back(stream.labels);
+  });
+  if (!read) return std::move(read).error();
   std::sort(series.begin(), series.end(), [](const LabelSetRef& a, const LabelSetRef& b) { return a->json() < b->json(); });
   return series;
 }

@@ -44,7 +44,7 @@ class SpoolScan {
   // nothing. Call both before run() or keep_newest().
   void take_states(WantedState wanted) { wanted_ = std::move(wanted); }
   // Takes the records of one tenant alone, "" those without one; nullopt, the default: those of all tenants. Blocks without records
-  // of this tenant are not unpacked. Counts for series() too. Call it before run(), keep_newest() and series().
+  // of this tenant are not unpacked. Counts for series() and count_blocks() too. Call it before all of these.
   void take_tenant(WantedTenant tenant) { tenant_ = std::move(tenant); }
   // Leaves out streams, beside those that the query does not select. Only the thread of run() asks, so no other one reads blocks.
   void take_streams(std::function<bool(const record::LabelSet&)> wanted) { options_.streams = std::move(wanted); }
@@ -63,6 +63,8 @@ class SpoolScan {
   // The label sets of the streams that the selector takes and that have records in the range: sorted, without repeats. Streams of
   // two tenants with equal labels are one.
   base::Result<std::vector<record::LabelSetRef>> series();
+  // How many blocks have such a stream in the range, by their lists of streams.
+  base::Result<std::uint64_t> count_blocks();
 
   // How far run() or keep_newest() is. A watch that returns false ends either at once.
   using Work = scan::Work;
@@ -81,6 +83,8 @@ class SpoolScan {
   static base::Result<std::unique_ptr<SpoolScan>> open(std::span<const std::string> paths, logql::LogQuery query,
                                                        const spool::TimeRange& range, Damage damage);
   base::Result<std::unique_ptr<OrderedScan>> plan(bool times);
+  // Calls `each` with every block and every stream of it that is wanted in the range.
+  base::Result<void> each_stream(const std::function<void(const Block&, const spool::StreamInfo&)>& each);
 
   SpoolSet spools_;
   logql::LogQuery query_;

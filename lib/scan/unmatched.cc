@@ -150,7 +150,8 @@ std::string explain_nothing_in_spools(std::span<const std::string> paths, const 
   return explain_rest_in_spools(paths, compiled->expr(), range, tenant);
 }
 
-std::vector<std::string> explain_selectors_in_spools(std::span<const std::string> paths, std::span<const std::string> queries) {
+std::vector<std::string> explain_selectors_in_spools(std::span<const std::string> paths, std::span<const std::string> queries,
+                                                     const WantedTenant& tenant) {
   std::vector<std::string> why(queries.size());
   std::unordered_set<const record::LabelSet*> known;
   std::vector<LabelSetRef> all;
@@ -163,7 +164,7 @@ std::vector<std::string> explain_selectors_in_spools(std::span<const std::string
       const auto streams = (*reader)->streams(block.id);
       if (!streams) continue;
       for (const spool::StreamInfo& stream : *streams) {
-        if (known.insert(stream.labels.get()).second) all.push_back(stream.labels);
+        if (takes(tenant, stream.tenant) && known.insert(stream.labels.get()).second) all.push_back(stream.labels);
       }
     }
   }

@@ -24,9 +24,10 @@ namespace weir::scan {
                                                     const WantedTenant& tenant = {});
 
 // The first selector of each of `queries` that takes no stream of these spools: the name or value that is wrong, "" for the others.
-// Reads the labels of the spools once.
+// Reads the labels of the spools once. Of one tenant, its streams alone count.
 [[nodiscard]] std::vector<std::string> explain_selectors_in_spools(std::span<const std::string> paths,
-                                                                   std::span<const std::string> queries);
+                                                                   std::span<const std::string> queries,
+                                                                   const WantedTenant& tenant = {});
 
 // For a label without values. `names` are the labels that have some.
 [[nodiscard]] std::string explain_no_values(const std::string& label, std::vector<std::string> names);

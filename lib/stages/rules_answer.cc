@@ -1,6 +1,7 @@
 #include "stages/rules_answer.h"
 
 #include "base/text_file.h"
+#include "base/visible.h"
 #include "record/timestamp.h"
 #include "ruler/report.h"
 #include "scan/metric_scan.h"
@@ -65,6 +66,7 @@ class RulesAnswer : public AnswerSource {
     if (reads.from >= reads.to) return {};
     auto scan = scan::SpoolScan::open(question_.spools, survey_.common_filter(), reads, *context_.diagnostics);
     if (!scan) return std::move(scan).error();
+    (*scan)->set_limits(question_.scan);
     (*scan)->keep_as_stored();
     (*scan)->take_tenant(question_.tenant);
     (*scan)->take_streams([this](const record::LabelSet& labels) { return survey_.selects(labels); });
@@ -81,7 +83,7 @@ class RulesAnswer : public AnswerSource {
     });
     progress_.end();
     unreadable_.add((*scan)->unreadable_blocks());
-    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", question_.spools.front());
+    if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(question_.spools));
     return done;
   }
 
@@ -96,7 +98,7 @@ class RulesAnswer : public AnswerSource {
       if (has_nothing(report)) queries.push_back(report.rule->expr);
     }
     if (queries.empty()) return;
-    const std::vector<std::string> found = scan::explain_selectors_in_spools(question_.spools, queries);
+    const std::vector<std::string> found = scan::explain_selectors_in_spools(question_.spools, queries, question_.tenant);
     auto why = found.begin();
     for (ruler::RuleReport& report : reports) {
       if (has_nothing(report)) report.nothing = *why++;
@@ -154,7 +156,11 @@ Result<std::unique_ptr<pipeline::Source>> make_rules_answer(const RulesQuestion&
     if (!at) return std::move(at).error();
     asked.at = *at;
   }
-  if (!*stored) context.diagnostics->say("there are no records");
+  if (!*stored) {
+    const bool of_one = asked.tenant && !asked.tenant->empty();
+    context.diagnostics->say(of_one ? fmt::format("there are no records of the tenant {}", base::escape_control(*asked.tenant))
+                                    : "there are no records");
+  }
   if (asked.range.from > *asked.at) {
     return fail(Code::usage, "cannot evaluate rules at {}, before --from {}", record::to_rfc3339(*asked.at),
                 record::to_rfc3339(asked.range.from))

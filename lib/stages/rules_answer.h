@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/time_range.h"
 #include "pipeline/stage.h"
+#include "scan/limits.h"
 
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ struct RulesQuestion {
   std::optional<std::string> tenant;  // whose records; none: those of all
   std::optional<base::Timestamp> at;  // none: rules_time()
   base::TimeRange range;              // `from`: the earliest evaluation. Without it: the oldest record
+  scan::Limits scan;                  // what reading spools may take
   bool json = false;
 };
 

@@ -154,7 +154,6 @@ class SpoolSummary : public AnswerSource {
 
   Result<std::vector<std::string>> stats() {
     loki::IndexStats stats;
-    scan_->take_blocks([&](const spool::BlockInfo&) { return ++stats.chunks, true; });
     scan_->keep_as_stored();
     std::map<const LabelSet*, LabelSetRef> streams;
     auto read = each_record([&](Record& record, Batch& batch) {
@@ -164,6 +163,9 @@ class SpoolSummary : public AnswerSource {
     });
     if (!read) return std::move(read).error();
     stats.streams = streams.size();
+    auto blocks = scan_->count_blocks();
+    if (!blocks) return std::move(blocks).error();
+    stats.chunks = *blocks;
     if (stats.entries == 0) return std::vector<std::string>();
     return stats_lines(stats, false, spec_.json);
   }

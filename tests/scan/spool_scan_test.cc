@@ -399,6 +399,16 @@ TEST_F(SpoolScanTest, RecordsOfOneTenant) {
   EXPECT_EQ(pods(""), (List{"p", "r"}));
   EXPECT_EQ(pods("green"), List{});
   EXPECT_EQ(open("")->series()->size(), 3U);
+  const auto blocks = [&](const WantedTenant& tenant, const std::string& query) {
+    const auto scan = open(query);
+    scan->take_tenant(tenant);
+    return *scan->count_blocks();
+  };
+  EXPECT_EQ(blocks({}, ""), 3U);
+  EXPECT_EQ(blocks("blue", ""), 3U);
+  EXPECT_EQ(blocks("", ""), 2U);
+  EXPECT_EQ(blocks("green", ""), 0U);
+  EXPECT_EQ(blocks({}, R"({pod="r"})"), 1U);
 
   // The third block holds nothing of the others, so what it holds does not matter to them.
   auto database = sqlite::Database::open(path, sqlite::Access::write, 0);

@@ -39,6 +39,16 @@ TEST_F(UnmatchedTest, OneTenantLearnsNothingOfAnother) {
   EXPECT_THAT(why(R"({app="cart"} |= "x")", {}, ""), ::testing::Not(HasSubstr("none passes")));
 }
 
+TEST_F(UnmatchedTest, SelectorsOfOneTenant) {
+  test::make_spool(path, {{{{"app", "shop"}}, 100 * kSecond, "a"}, {{{"app", "cart"}}, 200 * kSecond, "b", {}, "red"}}, context);
+  const std::vector<std::string> queries = {R"(rate({app="cart"}[1m]))", R"({app="shop"})"};
+  const auto f = [&](const WantedTenant& tenant) { return explain_selectors_in_spools({&path, 1}, queries, tenant); };
+  EXPECT_EQ(f({}), (std::vector<std::string>{"", ""}));
+  EXPECT_EQ(f("red").front(), "");
+  EXPECT_THAT(f("red").back(), HasSubstr("no app 'shop' here"));
+  EXPECT_THAT(f("").front(), HasSubstr("no app 'cart' here"));
+}
+
 TEST_F(UnmatchedTest, Words) {
   EXPECT_EQ(nothing_in({0, kSecond}), "nothing between 1970-01-01T00:00:00Z and 1970-01-01T00:00:01Z");
   EXPECT_EQ(explain_no_values("app", {"app"}), "");

@@ -21,6 +21,7 @@ class RulesAnswerTest : public ::testing::Test {
   struct App {
     std::string name;
     int from, to;
+    std::string tenant = {};
   };
   void store(const std::string& name, const std::vector<App>& apps) {
     const std::string path = dir / name;
@@ -34,6 +35,7 @@ class RulesAnswerTest : public ::testing::Test {
         record.timestamp = second * kSecond;
         record.labels = batch.hold(record::LabelSet::intern({{"app", app.name}}));
         record.line = record::Text::bytes("line");
+        record.tenant = app.tenant;
         builder.add(record);
       }
     }
@@ -122,6 +124,19 @@ TEST_F(RulesAnswerTest, ASelectorThatTakesNoStreamIsNamed) {
   EXPECT_THAT(lines[0], ::testing::HasSubstr("no app 'chekout' here; did you mean 'checkout'?"));
   EXPECT_THAT(lines[1], ::testing::Not(::testing::HasSubstr("hint")));
   EXPECT_THAT(lines[2], ::testing::HasSubstr("no label 'ap' here; did you mean 'app'?"));
+}
+
+TEST_F(RulesAnswerTest, OneTenantLearnsNothingOfAnother) {
+  store("s.db", {{"checkout", 0, 5, "red"}, {"cart", 0, 5, "blue"}});
+  rules(R"({alert: A, expr: 'sum(count_over_time({app="checkout"}[1m])) > 1000'})");
+  question.tenant = "red";
+  EXPECT_THAT(run()[0], ::testing::Not(::testing::HasSubstr("hint")));
+  question.tenant = "blue";
+  EXPECT_THAT(run()[0], ::testing::HasSubstr("no app 'checkout' here"));
+  EXPECT_THAT(run()[0], ::testing::HasSubstr("cart"));
+  question.tenant = "green";
+  run();
+  EXPECT_EQ(context.diagnostics.said(), std::vector<std::string>{"there are no records of the tenant green"});
 }
 
 TEST_F(RulesAnswerTest, ARuleThatFailsIsInTheAnswerAndAnError) {

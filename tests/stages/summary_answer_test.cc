@@ -58,6 +58,41 @@ TEST_F(SpoolSummaryTest, Stats) {
   EXPECT_EQ(lines(), Lines{R"({\"streams\":1,\"chunks\":1,\"bytes\":14,\"entries\":1})"});
 }
 
+// Blocks of others are none of the answer.
+TEST_F(SpoolSummaryTest, StatsOfATenantAndOfASelector) {
+  spec.spools = {dir / "tenants.db"};
+  {
+    auto writer = spool::Writer::open({.path = spec.spools.front(), .min_free = 0, .retain = 1'000'000 * base::kHour},
+                                      context.clock, nullptr);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    for (const char* tenant : {"red", "blue", "red", ""}) {
+      spool::BlockBuilder builder;
+      record::Batch batch;
+      record::Record record;
+      record.timestamp = 10;
+      record.labels = batch.hold(record::LabelSet::intern({{"app", *tenant == 'b' ? "b" : "a"}}));
+      record.line = record::Text::bytes("x");
+      record.tenant = tenant;
+      builder.add(record);
+      ASSERT_TRUE((*writer)->append(builder, nullptr, nullptr, spool::Effort::fast).ok());
+    }
+    ASSERT_TRUE((*writer)->close().ok());
+  }
+  spec.what = What::stats;
+  const auto f = [&](scan::WantedTenant tenant, const std::string& query, const std::string& blocks) {
+    spec.tenant = std::move(tenant);
+    spec.logql = query;
+    const Lines found = lines();
+    ASSERT_EQ(found.size(), 4U);
+    EXPECT_EQ(found[1], "blocks   " + blocks);
+  };
+  f({}, "", "4");
+  f("red", "", "2");
+  f("blue", "", "1");
+  f("", "", "1");
+  f({}, R"({app="b"})", "1");
+}
+
 TEST_F(SpoolSummaryTest, Volume) {
   spec.what = What::volume;
   const auto f = [&](const std::string& query, std::vector<std::string> by, const Lines& wanted) {
