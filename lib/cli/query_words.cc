@@ -52,7 +52,7 @@ struct Verb {
 };
 
 const Verb* find(std::string_view word) {
-  constexpr static std::array<Verb, 10> kVerbs = {{{"logs"},
+  constexpr static std::array<Verb, 11> kVerbs = {{{"logs"},
                                                    {"query"},
                                                    {"instant-query", What::records, true},
                                                    {"labels", What::labels},
@@ -61,7 +61,8 @@ const Verb* find(std::string_view word) {
                                                    {"volume", What::volume},
                                                    {"fields", What::fields},
                                                    {"detected-fields", What::fields},
-                                                   {"values", What::values}}};
+                                                   {"values", What::values},
+                                                   {"fmt", What::format}}};
   const auto* found = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& verb) { return verb.word == word; });
   return found == kVerbs.end() ? nullptr : found;
 }
@@ -77,7 +78,7 @@ std::string meant_by_name(const std::string& verb, const QueryQuestion& question
   for (const std::string_view label : {"namespace", "pod", "container"}) {
     if (name == label || name == std::string(label) + 's') return fmt::format("its values: weir query labels {}", label);
   }
-  const std::vector<std::string> known = {"logs", "labels", "series", "stats", "volume", "fields", "values"};
+  const std::vector<std::string> known = {"logs", "labels", "series", "stats", "volume", "fields", "values", "fmt"};
   const auto nearest = base::nearest(name, known);
   return nearest.empty() ? std::string()
                          : fmt::format("did you mean: weir query {0}? to search for a text: |= \"{1}\"", nearest, name);
@@ -114,10 +115,19 @@ Result<QueryQuestion> read_query_words(const std::vector<std::string>& words, co
     return fail(Code::usage, "cannot ask for a volume at several times")
         .with_hint("the same as a metric query: weir query 'sum by (app) (bytes_over_time({…}[1h]))' --step 1h");
   }
-  if (verb == "delete" || verb == "fmt") {
-    return fail(Code::usage, "cannot {} here: weir query only reads", verb == "fmt" ? "format a query" : "delete records")
-        .with_hint(verb == "fmt" ? "curl -G $LOKI_ADDR/loki/api/v1/format_query --data-urlencode query='{…}'"
-                                 : "curl -X POST -G $LOKI_ADDR/loki/api/v1/delete --data-urlencode query='{…}' …");
+  if (verb == "delete") {
+    return fail(Code::usage, "cannot delete records here: weir query only reads")
+        .with_hint("curl -X POST -G $LOKI_ADDR/loki/api/v1/delete --data-urlencode query='{…}' …");
+  }
+  if (question.what == What::format) {
+    if (!matchers(selection).empty()) {
+      return fail(Code::usage, "cannot take -n, -p or -c with fmt").with_hint("write them into the selector of the query");
+    }
+    question.input = rest.empty() || rest[0] == "-";
+    if (question.input && rest.size() > 1) {
+      return fail(Code::usage, "cannot take '{}' as a second query", rest[1]).with_hint("- is the query on standard input");
+    }
+    if (question.input && !rest.empty()) take();
   }
   if (!rest.empty() && rest[0] == "ago" && context.time_given) {
     return fail(Code::usage, "cannot take 'ago' as a query").with_hint("leave it out: --since 2h means the last two hours");

@@ -1,7 +1,7 @@
 // The words of `weir query`: what is asked.
 //
 //   [logs] [LOGQL]        labels [NAME] [SELECTOR]        series [SELECTOR]
-//   stats [SELECTOR]      volume [SELECTOR]               fields [LOGQL]       values NAME [LOGQL]
+//   stats [SELECTOR]      volume [SELECTOR]               fields [LOGQL]       values NAME [LOGQL]       fmt [LOGQL]
 //
 // and as logcli has them: query, instant-query, detected-fields LOGQL [NAME].
 #pragma once
@@ -20,6 +20,7 @@ struct QueryQuestion {
   std::string label;
   std::string logql;     // narrowed to the selection
   bool instant = false;  // the word says so
+  bool input = false;    // the query of `fmt` comes from standard input
 };
 
 // What surrounds the words, to explain a mistake in them.

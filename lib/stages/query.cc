@@ -1,6 +1,7 @@
 #include "stages/query.h"
 
 #include "logql/parser.h"
+#include "stages/format_answer.h"
 #include "stages/input_answer.h"
 #include "stages/loki_answer.h"
 #include "stages/merged_answer.h"
@@ -44,6 +45,7 @@ base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec
                 "log queries are not supported as an instant query type, please change your query to a range query type")
         .with_hint("leave --instant out, or count the records: count_over_time({…}[5m])");
   }
+  if (spec.what == What::format) return make_format_answer(spec, context);
   if (spec.input) return make_input_answer(spec, make_query, context);
   if (spec.what > What::series) return make_summary_answer(spec, context);
   if (!spec.with_spool.empty()) {

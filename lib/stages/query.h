@@ -34,6 +34,7 @@ struct QuerySpec {
     volume,  // bytes of streams, the largest first
     fields,  // what lines have beside labels: structured metadata, and what json or logfmt would extract
     values,  // the values of the field `label`
+    format,  // the query itself, as Loki formats it: `logql`, or else what `input` has; nobody is asked
   };
   What what = What::records;
   std::string label;

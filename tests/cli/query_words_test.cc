@@ -38,6 +38,24 @@ TEST(QueryWords, WhatIsAsked) {
   f({"values", "http.status", R"({a="b"})"}, What::values, "http.status", R"({a="b"})");
 }
 
+TEST(QueryWords, AQueryToFormat) {
+  const auto f = [](const Words& words, std::string_view logql, bool input) {
+    const auto question = read_query_words(words, {}, {});
+    ASSERT_TRUE(question.ok()) << question.error().message;
+    EXPECT_EQ(question->what, What::format);
+    EXPECT_EQ(question->logql, logql);
+    EXPECT_EQ(question->input, input);
+  };
+  f({"fmt", R"({a="b"})"}, R"({a="b"})", false);
+  f({"fmt", ""}, "", false);
+  f({"fmt"}, "", true);
+  f({"fmt", "-"}, "", true);
+  EXPECT_FALSE(read_query_words({"fmt", "-", "{}"}, {}, {}).ok());
+  const auto narrowed = read_query_words({"fmt", R"({a="b"})"}, {.namespaces = {"shop"}}, {});
+  ASSERT_FALSE(narrowed.ok());
+  EXPECT_EQ(narrowed.error().message, "cannot take -n, -p or -c with fmt");
+}
+
 TEST(QueryWords, AsLogcliHasThem) {
   EXPECT_EQ(read_query_words({"query", R"({a="b"})"}, {}, {})->logql, R"({a="b"})");
   EXPECT_TRUE(read_query_words({"instant-query", "vector(1)"}, {}, {})->instant);
@@ -85,7 +103,6 @@ TEST(QueryWords, Mistakes) {
   f({R"({a="b"})", "error"}, {}, "cannot take 'error' as a second query");
   f({"values"}, {}, "cannot list values: the field is missing");
   f({"volume_range", "{}"}, {}, "cannot ask for a volume at several times");
-  f({"fmt"}, {}, "cannot format a query here: weir query only reads");
   f({"delete", "list"}, {}, "cannot delete records here: weir query only reads");
   f({"ago"}, {.time_given = true}, "cannot take 'ago' as a query");
   f({spool, "{}"}, {}, "cannot take '" + spool + "' as a query: it is a spool");
