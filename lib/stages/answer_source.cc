@@ -2,6 +2,7 @@
 
 #include "base/count.h"
 #include "base/visible.h"
+#include "gotext/quantity.h"
 #include "record/json.h"
 #include "scan/metric_scan.h"
 #include "scan/unmatched.h"
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace weir::stages {
 
@@ -147,6 +149,57 @@ Result<void> AnswerSource::emit_series(Outlet& out, const std::vector<LabelSetRe
   std::vector<std::string> lines;
   for (const LabelSetRef& set : series) lines.push_back(spec_.json ? std::string(set->json()) : printed(*set));
   return emit_lines(out, lines);
+}
+
+Result<void> AnswerSource::emit_samples(Outlet& out, const logql::MetricAnswer& answer) {
+  constexpr std::size_t kAtOnce = 1000;
+  Batch batch;
+  std::string text;
+  const auto flush = [&]() -> Result<bool> {
+    if (batch.records.empty()) return true;
+    const auto flow = emit(out, batch);
+    batch.clear();
+    batch.records.clear();
+    if (!flow) return flow.error();
+    return *flow == Flow::more;
+  };
+  std::vector<std::size_t> next(answer.series.size());  // the point of each series that comes next
+  while (true) {
+    std::optional<base::Timestamp> time;
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      const auto& points = answer.series[i].points;
+      if (next[i] < points.size()) time = std::min(time.value_or(points[next[i]].time), points[next[i]].time);
+    }
+    if (!time) break;
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      const auto& series = answer.series[i];
+      if (next[i] == series.points.size() || series.points[next[i]].time != *time) continue;
+      Record record;
+      record.timestamp = *time;
+      record.labels = batch.hold(series.labels);
+      record.sample = true;
+      text.clear();
+      record::append_json_string(text, gotext::print_float_f(series.points[next[i]++].value));
+      auto* extra = batch.make<record::Extra>();
+      extra->value = batch.copy(text);
+      record.extra = extra;
+      batch.records.push_back(record);
+      if (batch.records.size() < kAtOnce) continue;
+      const auto more = flush();
+      if (!more) return more.error();
+      if (!*more) return {};
+    }
+  }
+  const auto more = flush();
+  if (!more) return more.error();
+  return {};
+}
+
+void AnswerSource::say_incomplete(std::uint64_t timestamps) const {
+  if (timestamps == 0) return;
+  context_.diagnostics->say(
+      fmt::format("at {} there are more equal entries than Loki gives in one answer: some of them are missing",
+                  base::count_of(timestamps, "timestamp")));
 }
 
 Result<bool> AnswerSource::emit_up_to_limit(Outlet& out, Batch& batch) {

@@ -2,6 +2,7 @@
 // nothing was found.
 #pragma once
 
+#include "logql/metric_query.h"
 #include "metrics/metric.h"
 #include "pipeline/stage.h"
 #include "record/label_set.h"
@@ -36,6 +37,12 @@ class AnswerSource : public pipeline::Source {
   // As JSON, or as LogQL writes a stream selector.
   base::Result<void> emit_series(pipeline::Outlet& out, const std::vector<record::LabelSetRef>& series);
 
+  // Each point of each series as a record, the oldest first, and those of one time in the order of the series: as answers of Loki
+  // come.
+  base::Result<void> emit_samples(pipeline::Outlet& out, const logql::MetricAnswer& answer);
+
+  // Says that Loki did not give all entries of so many timestamps. Nothing where there are none.
+  void say_incomplete(std::uint64_t timestamps) const;
   // `done` of `all` is searched; `found`: records so far.
   void show_progress(std::uint64_t done, std::uint64_t all, std::uint64_t bytes, std::uint64_t found);
   // Says why nothing was found in spools; where some of them could not be read, that nothing is known of that.

@@ -44,7 +44,7 @@ class SpoolContext : public AnswerSource {
     auto result = groups(out, stop);
     progress_.end();
     unreadable_.add(damage_.unreadable());
-    if (result && stop.stopped()) return fail(Code::interrupted, "interrupted while reading {}", spec_.spools.front());
+    if (result && stop.stopped()) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     finished_ = result.ok();
     if (finished_ && shown() == 0) explain_nothing(spec_.spools, spec_.range, damage_.unreadable());
     return result;
@@ -149,7 +149,9 @@ class LokiContext : public AnswerSource {
 
   // Makes its client and the source of the matches, once, before run().
   Result<void> open() {
-    auto client = loki::QueryClient::create(spec_.loki, *context_.clock, *context_.diagnostics, context_.stop);
+    auto config = spec_.loki;
+    config.http.cancelled = [this] { return context_.stop != nullptr && context_.stop->stopped(); };
+    auto client = loki::QueryClient::create(std::move(config), *context_.clock, *context_.diagnostics, context_.stop);
     if (!client) return std::move(client).error();
     client_ = std::move(*client);
     auto uncounted = context_;
@@ -178,6 +180,7 @@ class LokiContext : public AnswerSource {
     }
     const auto more = surround();
     if (!more) return more.error();
+    say_incomplete(incomplete_);
     finished_ = true;
     return {};
   }

@@ -1,6 +1,5 @@
 #include "stages/loki_answer.h"
 
-#include "base/count.h"
 #include "logql/advice.h"
 #include "logql/log_query.h"
 #include "logql/metric_query.h"
@@ -8,6 +7,7 @@
 #include "loki/query_pager.h"
 #include "record/json.h"
 #include "stages/answer_source.h"
+#include "stages/query_metrics.h"
 #include "stages/unmatched.h"
 
 #include <algorithm>
@@ -19,7 +19,6 @@ using base::Code;
 using base::fail;
 using base::Result;
 using base::Timestamp;
-using metrics::Account;
 using pipeline::Context;
 using pipeline::Flow;
 using pipeline::Outlet;
@@ -27,9 +26,6 @@ using record::Batch;
 using record::Record;
 
 namespace {
-
-constexpr auto kIncomplete = metrics::counter("weir_query_incomplete_timestamps_total", "timestamps",
-                                              "Timestamps for which Loki does not give all entries.", Account::lost);
 
 constexpr std::uint64_t kFirstPage = 1000;   // entries of the first request; their size is not known yet
 constexpr std::size_t kKeptBytes = 8 << 20;  // of the newest records that are kept while older ones are read
@@ -141,11 +137,7 @@ class LokiAnswer : public AnswerSource {
     auto result = spec_.limit > 0 && !spec_.forward ? newest(out) : from_the_oldest(out, window(), 0);
     if (!result && result.error().code == base::Code::config) add_hint(result.error());
     if (result && shown() == 0) report_suspect_query();
-    if (result && incomplete_.value() > 0) {
-      context_.diagnostics->say(
-          fmt::format("at {} there are more equal entries than Loki gives in one answer: some of them are missing",
-                      base::count_of(incomplete_.value(), "timestamp")));
-    }
+    if (result) say_incomplete(incomplete_.value());
     return result;
   }
 
@@ -285,7 +277,7 @@ class LokiAnswer : public AnswerSource {
   }
 
   std::unique_ptr<loki::QueryClient> client_;
-  metrics::Counter incomplete_ = block_.counter(kIncomplete);
+  metrics::Counter incomplete_ = block_.counter(kQueryIncomplete);
   base::Duration whole_ = 0;  // the time that is searched
   std::uint64_t covered_ = 0;
   pipeline::Tally seen_;

@@ -137,7 +137,10 @@ class LokiFollow : public FollowSource {
       if (!next || *next == Next::end) return next;
     }
     // Times are read again and again: the worst look counts.
-    lost_ = std::max(lost_, pager.incomplete());
+    if (pager.incomplete() > lost_) {
+      lost_ = pager.incomplete();
+      say_incomplete(lost_);
+    }
     page_ = std::clamp<std::uint32_t>(entries + entries / 2, kSmallPage, 5000);
     if (!window_.done(context_.clock->wall(), context_.clock->monotonic())) {
       report_outage(base::fail(Code::network, "Loki does not give all that it gave before"));

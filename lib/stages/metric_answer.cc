@@ -1,8 +1,5 @@
 #include "stages/metric_answer.h"
 
-#include "gotext/quantity.h"
-#include "logql/metric_query.h"
-#include "record/json.h"
 #include "scan/metric_points.h"
 #include "scan/metric_scan.h"
 #include "stages/answer_source.h"
@@ -10,9 +7,7 @@
 #include "stages/unmatched.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
-#include <vector>
 
 namespace weir::stages {
 namespace {
@@ -20,8 +15,6 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
-using record::Batch;
-using record::Record;
 
 class SpoolMetric : public AnswerSource {
  public:
@@ -42,7 +35,7 @@ class SpoolMetric : public AnswerSource {
     unreadable_.add(unreadable);
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     if (!answer) return std::move(answer).error();
-    auto emitted = emit_series_of(out, *answer);
+    auto emitted = emit_samples(out, *answer);
     finished_ = emitted.ok();
     if (finished_ && shown() == 0) {
       explain_nothing(spec_.spools, query_->reads(), unreadable);
@@ -52,56 +45,21 @@ class SpoolMetric : public AnswerSource {
   }
 
  private:
-  // Oldest first, and those of one time in the order of the series: as answers of Loki come.
-  Result<void> emit_series_of(pipeline::Outlet& out, const logql::MetricAnswer& answer) {
-    constexpr std::size_t kAtOnce = 1000;
-    Batch batch;
-    std::string text;
-    const auto flush = [&]() -> Result<bool> {
-      if (batch.records.empty()) return true;
-      const auto flow = emit(out, batch);
-      batch.clear();
-      batch.records.clear();
-      if (!flow) return flow.error();
-      return *flow == pipeline::Flow::more;
-    };
-    std::vector<std::size_t> next(answer.series.size());  // the point of each series that comes next
-    while (true) {
-      std::optional<base::Timestamp> time;
-      for (std::size_t i = 0; i < next.size(); ++i) {
-        const auto& points = answer.series[i].points;
-        if (next[i] < points.size()) time = std::min(time.value_or(points[next[i]].time), points[next[i]].time);
-      }
-      if (!time) break;
-      for (std::size_t i = 0; i < next.size(); ++i) {
-        const auto& series = answer.series[i];
-        if (next[i] == series.points.size() || series.points[next[i]].time != *time) continue;
-        Record record;
-        record.timestamp = *time;
-        record.labels = batch.hold(series.labels);
-        record.sample = true;
-        text.clear();
-        record::append_json_string(text, gotext::print_float_f(series.points[next[i]++].value));
-        auto* extra = batch.make<record::Extra>();
-        extra->value = batch.copy(text);
-        record.extra = extra;
-        batch.records.push_back(record);
-        if (batch.records.size() < kAtOnce) continue;
-        const auto more = flush();
-        if (!more) return more.error();
-        if (!*more) return {};
-      }
-    }
-    const auto more = flush();
-    if (!more) return more.error();
-    return {};
-  }
-
   std::unique_ptr<logql::MetricQuery> query_;
   metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
 };
 
 }  // namespace
+
+Result<logql::MetricTimes> metric_times(const QuerySpec& spec, const base::TimeRange& range) {
+  if (spec.instant) return logql::MetricTimes{range.to, range.to, base::kSecond};
+  const logql::MetricTimes times = {range.from, range.to, spec.step > 0 ? spec.step : scan::default_step(range.to - range.from)};
+  if ((times.end - times.start) / times.step > scan::kMostPoints) {
+    return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", scan::kMostPoints)
+        .with_hint("take a longer --step, or a shorter time");
+  }
+  return times.aligned();
+}
 
 Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spec, const pipeline::Context& context) {
   base::TimeRange range = spec.range;
@@ -110,16 +68,9 @@ Result<std::unique_ptr<pipeline::Source>> make_spool_metric(const QuerySpec& spe
   const base::TimeRange all = stored->value_or(base::TimeRange{0, 0});
   if (range.from == base::TimeRange::kBeginning) range.from = all.from;
   if (range.to == base::TimeRange::kForever) range.to = std::max(all.to, range.from);
-  logql::MetricTimes times = {range.to, range.to, base::kSecond};
-  if (!spec.instant) {
-    times = logql::MetricTimes{range.from, range.to, spec.step > 0 ? spec.step : scan::default_step(range.to - range.from)};
-    if ((times.end - times.start) / times.step > scan::kMostPoints) {
-      return fail(Code::config, "cannot evaluate the query: it has more than {} points of time", scan::kMostPoints)
-          .with_hint("take a longer --step, or a shorter time");
-    }
-    times = times.aligned();
-  }
-  auto query = logql::MetricQuery::compile(spec.logql, times, spec.instant, {}, {.selector_optional = true});
+  auto times = metric_times(spec, range);
+  if (!times) return std::move(times).error();
+  auto query = logql::MetricQuery::compile(spec.logql, *times, spec.instant, {}, {.selector_optional = true});
   if (!query) return std::move(query).error();
   return std::unique_ptr<pipeline::Source>(std::make_unique<SpoolMetric>(spec, context, std::move(*query)));
 }

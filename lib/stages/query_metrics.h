@@ -1,4 +1,4 @@
-// What all sources of `weir query` count.
+// What sources of `weir query` count beside their records.
 #pragma once
 
 #include "metrics/metric.h"
@@ -7,5 +7,8 @@ namespace weir::stages {
 
 inline constexpr auto kQueryUnreadableBlocks = metrics::counter(
     "weir_query_unreadable_blocks_total", "blocks", "Blocks of the spool that could not be read.", metrics::Account::lost);
+inline constexpr auto kQueryIncomplete =
+    metrics::counter("weir_query_incomplete_timestamps_total", "timestamps", "Timestamps for which Loki does not give all entries.",
+                     metrics::Account::lost);
 
 }  // namespace weir::stages

@@ -11,6 +11,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+
 #include <random>
 #include <string>
 #include <vector>
@@ -79,6 +82,8 @@ using Groups = std::vector<std::string>;
 
 class ContextLokiTest : public ContextTest {
  protected:
+  std::promise<void> release;
+  std::future<void> hanging = release.get_future();
   ContextLokiTest() {
     query.loki.http.base.origin = loki.url();
     query.loki.backoff = {.base = base::kMillisecond, .ceiling = base::kMillisecond};
@@ -107,6 +112,40 @@ TEST_F(ContextLokiTest, ManyRecordsOfOneTime) {
   const auto found = groups(400, 400);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(std::count(found[0].begin(), found[0].end(), ' '), 299);
+}
+
+TEST_F(ContextLokiTest, WhatLokiDoesNotGiveIsSaid) {
+  loki.max_entries = 4;
+  loki.entries.clear();
+  for (int i = 0; i < 6; ++i) loki.entries.push_back({{{"pod", "a"}}, 10, "same"});
+  loki.entries.push_back({{{"pod", "a"}}, 11, "match"});
+  query.logql = R"({} |= "match")";
+  EXPECT_EQ(groups(1, 0).size(), 1U);
+  EXPECT_EQ(lost, 1U);
+  ASSERT_EQ(diagnostics.said.size(), 1U);
+  EXPECT_EQ(diagnostics.said.front(),
+            "at 1 timestamp there are more equal entries than Loki gives in one answer: some of them are missing");
+}
+
+// A request that hangs ends with the stop, not with its timeout.
+TEST_F(ContextLokiTest, ASignalEndsARequest) {
+  loki.entries.push_back({{{"pod", "a"}}, 11, "match"});
+  query.logql = R"({} |= "match")";
+  loki.before_answer = [this](int request) {
+    if (request < 2) return;
+    stop->request();
+    // Longer than a cancelled request takes to end, as an answer that does not come.
+    hanging.wait_for(std::chrono::seconds(20));
+  };
+  auto source = make_context(query, {1, 1}, {.clock = &base::Clock::system(), .diagnostics = &diagnostics, .stop = stop.get()});
+  ASSERT_TRUE(source.ok());
+  GroupsOutlet out;
+  const auto begun = std::chrono::steady_clock::now();
+  const auto result = (*source)->run(out, *stop);
+  release.set_value();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, base::Code::interrupted);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
 }
 
 TEST_F(ContextLokiTest, NothingMatches) {

@@ -95,6 +95,20 @@ class FollowLokiTest : public FollowTest {
   FakeQueryLoki loki;
 };
 
+TEST_F(FollowLokiTest, SaysOnceWhatLokiDoesNotGive) {
+  loki.max_entries = 4;
+  script({{3,
+           [&] {
+             for (int i = 0; i < 6; ++i) add(0, "same");
+           }},
+          {60, [&] { stop->request(); }}});
+  add(-kSecond, "old");
+  EXPECT_EQ(lines(), (std::vector<std::string>{"old", "same", "same", "same", "same"}));
+  EXPECT_EQ(diagnostics.said,
+            std::vector<std::string>{
+                "at 1 timestamp there are more equal entries than Loki gives in one answer: some of them are missing"});
+}
+
 TEST_F(FollowLokiTest, WhatIsThereThenWhatIsNewAlsoWhenItIsLate) {
   add(-10 * kSecond, "old");
   add(-1, "last");
