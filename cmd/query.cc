@@ -156,8 +156,11 @@ class Query : public cli::Invocation {
 
   // What goes with standard input, and with a Loki and a spool at once.
   [[nodiscard]] Result<void> check_store() const {
-    if (!store_.with_spool.empty() && (goes_on() || around_.given())) {
-      return fail(Code::usage, "cannot take --with-spool together with --follow, an expectation or context")
+    if (!store_.with_spool.empty() && (follow_.follow || expect_.wait || around_.given())) {
+      return fail(Code::usage, "cannot take --with-spool together with {}",
+                  follow_.follow ? "--follow"
+                  : expect_.wait ? "--wait"
+                                 : "context")
           .with_hint("ask one of them: leave --with-spool out, or use --spool instead");
     }
     if (store_.input && follow_.follow) {

@@ -73,8 +73,13 @@ record several times, the larger number counts. A record of the spool gets what 
 them, the label service_name and the metadata detected_level. Records of other tenants are left out.
 
 A query that changes lines or labels is applied to the merged records: Loki is asked for what comes before the first line_format,
-label_format, decolorize, unpack, drop or keep, and may have to send more than is shown. Metric queries, stats, volume and fields
-are not answered this way.
+label_format, decolorize, unpack, drop or keep, and may have to send more than is shown.
+
+A metric query is evaluated here, over the merged records. So lines travel from Loki for it: all that its ranges need, which are
+those from the beginning of the time, less the longest range and offset, to its end. Loki filters them as far as it can: by what
+comes before the first stage that is named above and before the first filter on __error__. Line filters, and a short time, save
+most. Series have the labels that they have in Loki, but for those by which Loki divides a stream that grows fast. `--limit` does
+not limit a metric. Stats, volume and fields are not answered this way; `--expect` counts records so, without `--wait`.
 
 # From standard input
 `--stdin` asks the records on standard input, JSON lines of weir: `weir tail FILE | weir query --stdin stats`. They may come in

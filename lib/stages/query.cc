@@ -5,6 +5,7 @@
 #include "stages/input_answer.h"
 #include "stages/loki_answer.h"
 #include "stages/merged_answer.h"
+#include "stages/merged_metric.h"
 #include "stages/metric_answer.h"
 #include "stages/spool_answer.h"
 #include "stages/summary_answer.h"
@@ -49,11 +50,7 @@ base::Result<std::unique_ptr<pipeline::Source>> make_query(const QuerySpec& spec
   if (spec.input) return make_input_answer(spec, make_query, context);
   if (spec.what > What::series) return make_summary_answer(spec, context);
   if (!spec.with_spool.empty()) {
-    if (is_metric_query(spec)) {
-      return fail(Code::config, "cannot evaluate a metric query over Loki and a spool together")
-          .with_hint("ask one of them: leave --with-spool out, or use --spool instead");
-    }
-    return make_merged_answer(spec, context);
+    return is_metric_query(spec) ? make_merged_metric(spec, context) : make_merged_answer(spec, context);
   }
   if (spec.spools.empty()) return make_loki_answer(spec, context);
   return is_metric_query(spec) ? make_spool_metric(spec, context) : make_spool_answer(spec, context);

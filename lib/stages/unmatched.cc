@@ -28,13 +28,17 @@ base::Result<std::optional<Timestamp>> newest_in_loki(loki::QueryClient& client,
   return found.records.empty() ? std::optional<Timestamp>() : found.records.back().timestamp;
 }
 
+base::TimeRange reach_of_explanation(const base::TimeRange& window) {
+  constexpr base::Duration kFarthest = 7 * 24 * base::kHour;
+  return {std::max<Timestamp>(0, window.from - kFarthest), window.to};
+}
+
 std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query, const base::TimeRange& window,
                                     Timestamp now) {
-  constexpr base::Duration kFarthest = 7 * 24 * base::kHour;
   const auto matchers = logql::matchers_apart(query);
   if (matchers.empty()) return {};
   // Whether the selector has records at all comes first: the labels of a window may lack what was there an hour before.
-  base::TimeRange far = {std::max<Timestamp>(0, window.from - kFarthest), window.to};
+  const base::TimeRange far = reach_of_explanation(window);
   const auto parsed = logql::parse(query, {.selector_optional = true});
   const auto* log = parsed ? first_log_query(*parsed) : nullptr;
   const auto newest = newest_in_loki(client, query, far);

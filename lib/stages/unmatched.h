@@ -24,6 +24,9 @@ using scan::nothing_in;
 [[nodiscard]] base::Result<std::optional<base::Timestamp>> newest_in_loki(loki::QueryClient& client, const std::string& query,
                                                                           const base::TimeRange& window);
 
+// How far back a Loki is asked to explain that there is nothing in `window`.
+[[nodiscard]] base::TimeRange reach_of_explanation(const base::TimeRange& window);
+
 // For a Loki: `window` is the time that the query reads. It makes at most three requests, for the newest record of the selector in
 // the last week, and then for a few of its records, or for the values of a label and for the names of labels.
 [[nodiscard]] std::string explain_nothing_in_loki(loki::QueryClient& client, const std::string& query,

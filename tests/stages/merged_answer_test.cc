@@ -179,9 +179,17 @@ TEST_F(MergedTest, LabelsAndSeriesOfBoth) {
   EXPECT_EQ(lines().size(), 2U);
 }
 
-TEST_F(MergedTest, MetricsAreRefused) {
-  spec.logql = R"(count_over_time({app="x"}[1m]))";
-  EXPECT_EQ(lines(), Lines{"cannot evaluate a metric query over Loki and a spool together"});
+// Also where Loki has exactly as many as are wanted, and the older ones are in the spool alone.
+TEST_F(MergedTest, SaysThatOlderRecordsAreInTheSpool) {
+  add(10, "old", false, true);
+  add(20, "a", true, true);
+  add(30, "b", true, false);
+  spec.limit = 2;
+  EXPECT_EQ(texts(), (Lines{"a", "b"}));
+  EXPECT_NE(summary.find("there are older ones"), std::string::npos) << summary;
+  spec.logql = R"({} !~ "old")";
+  EXPECT_EQ(texts(), (Lines{"a", "b"}));
+  EXPECT_EQ(summary, "");
 }
 
 TEST_F(MergedTest, NothingAnywhere) {

@@ -139,7 +139,8 @@ void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib
     return refuse(response, fmt::format("max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > {})",
                                         limit, loki.max_entries));
   }
-  const auto filters = filters_of(request.get_param_value("query"));
+  auto filters = filters_of(request.get_param_value("query"));
+  if (!filters && loki.takes_any_query) filters.emplace();
   if (!filters) return refuse(response, "parse error at line 1, col 1: syntax error: unexpected |");
   bool blind = false;
   {

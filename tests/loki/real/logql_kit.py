@@ -209,12 +209,17 @@ class Twins:
         answer = self.answerer.ask(ask.request())
         return answer["error"] if "error" in answer else ask.of_answer(answer)
 
-    def of_command(self, ask):
-        run = subprocess.run([kit.WEIR, "query", "--spool", self.spool, "-o", "jsonl", *ask.arguments(), ask.query], stdout=subprocess.PIPE,
+    def of_command(self, ask, where=None):
+        where = where or ["--spool", self.spool]
+        run = subprocess.run([kit.WEIR, "query", *where, "-o", "jsonl", *ask.arguments(), ask.query], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, env=kit.environment(), check=False)
         if run.returncode not in (0, 1):
             return run.stderr.decode().removeprefix("weir query: ")
         return ask.of_command(run.stdout.splitlines())
+
+    def of_both(self, ask):
+        """Of Loki and the spool together."""
+        return self.of_command(ask, ["--addr", self.loki.url, "--with-spool", self.spool])
 
     def differences(self, asks, of_weir):
         """What both answer to each of `asks`, and what differs as text."""

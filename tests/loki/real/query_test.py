@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """`weir query` of a real Loki beside the same of a spool: instants, stats, volume, fields and values; and --with-spool."""
 import json
+import os
 import random
 import subprocess
 import sys
 import time
 import unittest
+import urllib.parse
+import urllib.request
 
 import loki_server
 import weir_kit as kit
 
+LOGCLI = os.environ.get("LOGCLI_BIN")
 SECOND = 1_000_000_000
 NOW = int(time.time()) // 60 * 60 * SECOND
 FIRST = NOW - 900 * SECOND
@@ -106,6 +110,8 @@ class Query(kit.Case):
         self.wait_for(len(rows))
         # Loki's index counts what is in chunks, so they have to be written.
         loki.flush()
+        ask = ("stats", self.selector, "-o", "jsonl", *self.window)
+        kit.wait_for(lambda: f'"entries":{len(rows)}' in self.of_loki(*ask, codes=(0, 1)), "all chunks in the index")
         one, other = (json.loads(self.weir(*of, "stats", self.selector, "-o", "jsonl", *self.window)) for of in (["--addr", loki.url], ["--spool", spool]))
         self.assertEqual((one["streams"], one["entries"]), (other["streams"], other["entries"]))
         names = [[json.loads(line)["labels"] for line in self.weir(*of, "volume", "--by", "app,pod", self.selector, "-o", "jsonl", *self.window).splitlines()]
@@ -143,6 +149,78 @@ class Query(kit.Case):
         newest = self.of_loki("--with-spool", spool, self.selector, "--limit", "10", "-o", "jsonl", *self.window).splitlines()
         everything = self.of_loki("--with-spool", spool, self.selector, "-o", "jsonl", *self.window).splitlines()
         self.assertEqual([json.loads(line)["timestamp"] for line in newest], [json.loads(line)["timestamp"] for line in everything[-10:]])
+
+    def metric_queries(self):
+        run = f'run="{self.run_name}"'
+        return [f'sum by (app, pod) (count_over_time({{{run}}}[1m]))', f'sum(rate({{{run}}} |= "status" [5m]))',
+                f'sum by (app) (bytes_over_time({{{run}}}[2m]))', f'count_over_time({{{run}, app="shop"}}[90s])',
+                f'sum by (status) (count_over_time({{{run}}} | json | __error__="" [3m]))',
+                f'sum by (app) (count_over_time({{{run}}} | json | status>=400 | __error__="" [3m]))',
+                f'sum by (pod) (sum_over_time({{{run}}} | logfmt | unwrap bytes(size) | __error__="" [2m]))',
+                f'quantile_over_time(0.9, {{{run}}} | json | unwrap duration(took) | __error__="" [5m]) by (app)',
+                f'sum by (app) (count_over_time({{{run}}} |= "404" [3m])) / sum by (app) (count_over_time({{{run}}}[3m]))',
+                f'sum(count_over_time({{{run}, app="shop"}}[2m])) + sum(count_over_time({{{run}, app="cart"}}[2m]))',
+                f'sum(count_over_time({{{run}}}[2m])) - sum(count_over_time({{{run}}}[2m] offset 3m))',
+                f'sum by (kind) (count_over_time({{{run}}} | label_format kind="{{{{ .app }}}}-{{{{ .pod }}}}" | line_format "{{{{ .kind }}}}" |= "shop" [2m]))',
+                f'topk(1, sum by (pod) (count_over_time({{{run}}}[4m])))', f'sum by (trace) (count_over_time({{{run}}} | trace!="t1" [2m]))',
+                f'absent_over_time({{{run}, app="nothing"}}[5m])']
+
+    def metric_windows(self):
+        yield ["--step", "1m", *self.window]
+        yield ["--step", "37s", "--from", stamp(FIRST + 111 * SECOND), "--to", stamp(FIRST + 577 * SECOND)]
+        yield ["--instant", "--now", stamp(FIRST + 480 * SECOND)]
+
+    def assert_same_metrics(self, one, other, least):
+        telling = 0
+        for query in self.metric_queries():
+            for window in self.metric_windows():
+                with self.subTest(query, window=window):
+                    expected = other(query, "-o", "jsonl", *window, codes=(0, 1))
+                    self.assertEqual(one(query, "-o", "jsonl", *window, codes=(0, 1)), expected)
+                    telling += bool(expected)
+        self.assertGreaterEqual(telling, least)
+
+    def test_metrics_of_both_where_loki_lacks_nothing(self):
+        rows = self.records(400, seed=5)
+        self.push(rows)
+        spool = self.spool(rows)
+        self.wait_for(len(rows))
+        beside = lambda *arguments, **more: self.of_loki("--with-spool", spool, *arguments, **more)
+        self.assert_same_metrics(beside, self.of_loki, 40)
+
+    def test_metrics_of_both_where_loki_lacks_a_piece_in_the_middle(self):
+        rows = self.records(400, seed=6)
+        here = rows[100:]
+        self.push(rows[:150] + rows[250:390])  # the spool alone has the middle and the end, Loki alone has the beginning
+        spool, whole = self.spool(here), self.spool(rows, "whole.db")
+        self.wait_for(290)
+        beside = lambda *arguments, **more: self.of_loki("--with-spool", spool, *arguments, **more)
+        self.assert_same_metrics(beside, lambda *arguments, **more: self.weir("--spool", whole, *arguments, **more), 40)
+
+    def test_metrics_of_both_where_loki_has_nothing(self):
+        spool = self.spool(self.records(300, seed=7))
+        beside = lambda *arguments, **more: self.of_loki("--with-spool", spool, *arguments, **more)
+        self.assert_same_metrics(beside, lambda *arguments, **more: self.weir("--spool", spool, *arguments, **more), 40)
+
+    def test_an_expectation_of_both(self):
+        rows = self.records(50, seed=8)
+        self.push(rows[:30])
+        spool = self.spool(rows[20:])
+        self.wait_for(30)
+        self.of_loki("--with-spool", spool, self.selector, "--expect", "50", *self.window)
+        self.of_loki("--with-spool", spool, self.selector, "--expect", "49", *self.window, codes=(1,))
+
+    def test_the_format_is_lokis(self):
+        for query in ('{app="x"}|="a"|json', 'sum by(pod)(rate({namespace="checkout",app=~"web|api"}|="timeout"!~"health.*"|json|status>=500|method="POST"[5m]))',
+                      'sum(rate({app="aaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}|="bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"[5m]))/sum(rate({app="aaaaaaaaaaaaaaaaaaaaaaaaaaa"}[5m]))'):
+            with self.subTest(query):
+                of_weir = self.weir("fmt", query)
+                self.assertEqual(self.weir("fmt", input=query + "\n"), of_weir)
+                answer = json.loads(urllib.request.urlopen(loki.url + "/loki/api/v1/format_query?" + urllib.parse.urlencode({"query": query})).read())
+                self.assertEqual(of_weir, answer["data"] + "\n")
+                if LOGCLI:
+                    of_logcli = subprocess.run([LOGCLI, "fmt"], input=query, capture_output=True, text=True, timeout=60, check=True)
+                    self.assertEqual(of_weir, of_logcli.stdout)
 
     def test_what_there_is_when_nothing_matched(self):
         rows = self.records(5)

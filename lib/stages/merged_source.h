@@ -1,0 +1,80 @@
+// The records of a Loki, and what it lacks out of a spool: what the answers of `weir query --with-spool` have in common.
+//
+// Both are read in the order of time, side by side, and neither is kept: what is in memory is, for each question, a page of Loki's
+// and the spool's records of one time, and a batch of the spool's. Records are the same when their streams, times, lines and
+// metadata are; where Loki takes no metadata, the other three count. Of equal records there are as many as the one of the two has
+// that has more. Loki's come first at each time.
+//
+// A record of the spool is what it would be in Loki (stored_as_pushed.h), and the question is asked about that. service_name does
+// not tell streams apart, since a Loki may be told to give none. Records of a tenant other than the one that is asked for are left
+// out.
+#pragma once
+
+#include "logql/log_query.h"
+#include "loki/query_client.h"
+#include "scan/damage.h"
+#include "scan/spool_scan.h"
+#include "stages/answer_source.h"
+#include "stages/query_metrics.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::stages {
+
+class MergedSource : public AnswerSource {
+ public:
+  using AnswerSource::AnswerSource;
+
+  // Makes the client and opens the spool, once, before run(). Errors: those of a spool and of a client.
+  base::Result<void> open();
+
+ protected:
+  struct Question {
+    logql::LogQuery query;   // comparable_part() of a query
+    std::string text;        // the same for Loki
+    base::TimeRange window;  // of the records
+  };
+  // A record that the question of this index takes, as it is stored: what Loki's parsers extracted is in `parsed`, and of the
+  // spool's records nothing is. Valid during the call. False: no more records are wanted.
+  using Each = std::function<base::Result<bool>(std::size_t question, record::Record& record, record::Batch& batch, bool of_loki)>;
+
+  // Calls `each` with the records of all questions together in the order of time. A record that two questions take comes once for
+  // each of them. The spool is read once, whatever the number of questions. Counts and reports what could not be read. Errors:
+  // those of Loki, of the spool and of `each`, and Code::interrupted.
+  base::Result<void> read(std::vector<Question> questions, const Each& each, const base::Stop& stop);
+
+  // A scan of everything in the spool in this time. All of them share one account of what cannot be read.
+  base::Result<std::unique_ptr<scan::SpoolScan>> open_scan(const base::TimeRange& range) const;
+  // Counts the blocks that scans could not read so far.
+  void note_damage() { unreadable_.reach(damage_.unreadable()); }
+  // Says why nothing was found in this time: by the records of the selector that Loki has, where it has some in this time or the
+  // spool knows none at all; else by what the spool has.
+  void explain_nothing_in_both(const base::TimeRange& window);
+
+  [[nodiscard]] loki::QueryClient& client() const { return *client_; }
+
+ private:
+  class Merge;
+  // Whether the spool has a stream of the query's first selector, of whatever time.
+  [[nodiscard]] bool is_in_spool() const;
+
+  scan::Damage damage_{*context_.diagnostics};
+  std::unique_ptr<loki::QueryClient> client_;
+  metrics::Counter unreadable_ = block_.counter(kQueryUnreadableBlocks);
+  metrics::Counter incomplete_ = block_.counter(kQueryIncomplete);
+};
+
+// The stages of a log query that Loki and the spool are both asked, and whose answers can be compared: those before the first one
+// that rewrites records, behind which different records may look alike. All of them: nothing rewrites.
+[[nodiscard]] logql::LogExpr comparable_part(const logql::LogExpr& query);
+
+// The same of a range of a metric query, for which records are judged once more by MetricQuery. It takes every record that the
+// metric query takes. A metric query overlooks errors behind the last field that it needs, and a log query does not; so filters
+// that ask for __error__ are left to the metric query.
+[[nodiscard]] logql::LogExpr comparable_part_of_metric(const logql::LogExpr& query);
+
+}  // namespace weir::stages
