@@ -109,8 +109,11 @@ class Top(kit.Case):
                         f"{kit.WEIR} top --interval 300ms {self.pods}; echo ended $?; stty -a | tr ';' '\\n'; read x"], check=True, env=kit.environment(LC_ALL="C.UTF-8"))
         screen = lambda: subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, check=False, text=True).stdout
         kit.wait_for(lambda: "shop/noisy/app" in screen() and "shop/web/app" in screen(), screen)
-        self.write("second", "x" * 5000, 20)
-        first = kit.wait_for(lambda: "shop/second/app" in (shown := screen()) and shown, screen)
+
+        def with_another():
+            self.write("second", "x" * 5000, 20)
+            return "shop/second/app" in (shown := screen()) and "shop/noisy/app" in shown and shown
+        first = kit.wait_for(with_another, screen)
         self.assertEqual(len(re.findall(r"^\d+ logs: ", first, re.M)), 1, first)
         self.assertLess(first.index("shop/second/app"), first.index("shop/noisy/app"), first)
         kit.wait_for(lambda: "shop/second/app" not in screen(), screen)
