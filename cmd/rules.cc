@@ -169,18 +169,21 @@ class Rules : public cli::Invocation {
 
   [[nodiscard]] Result<void> check() const override {
     if (arguments_.empty()) {
-      return base::fail(Code::usage, "FILE is missing")
+      return base::fail(Code::usage, "cannot read rules: FILE is missing")
           .with_hint(action_ == Action::unit ? "name the file of unit tests: weir rules unit loki.test.yml"
                                              : "name the file of rules: weir rules check /etc/weir/rules");
     }
-    if (action_ != Action::unit && !junit_.empty()) return base::fail(Code::usage, "--junit belongs to `weir rules unit`");
+    if (action_ != Action::unit && !junit_.empty())
+      return base::fail(Code::usage, "cannot take --junit here").with_hint("it belongs to `weir rules unit`");
     if (action_ == Action::unit) return check_unit();
     if (action_ == Action::add && arguments_.size() != 2) {
-      return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
+      return base::fail(Code::usage, "cannot add a rule: {}",
+                        arguments_.size() < 2 ? "the rule is missing" : "there are too many arguments")
           .with_hint("quote the rule: weir rules add FILE 'keep for 30m {app=\"checkout\"}'");
     }
     if (action_ == Action::remove && arguments_.size() != 2) {
-      return base::fail(Code::usage, "{}", arguments_.size() < 2 ? "the rule to remove is missing" : "there are too many arguments")
+      return base::fail(Code::usage, "cannot remove a rule: {}",
+                        arguments_.size() < 2 ? "which one is missing" : "there are too many arguments")
           .with_hint("name its line, its name, its id or its text in quotes: weir rules remove FILE 3");
     }
     const std::size_t places = action_ == Action::add || action_ == Action::remove ? 1 : arguments_.size();
@@ -190,13 +193,15 @@ class Rules : public cli::Invocation {
     }
     if (auto good = stages::check_rule_places(compare_); !good) return good;
     if (action_ == Action::test && against_.empty()) {
-      return base::fail(Code::usage, "--against is missing")
+      return base::fail(Code::usage, "cannot try rules: --against is missing")
           .with_hint("try the rules on a spool or on logs: weir rules test FILE --against /var/log/pods");
     }
     if (action_ != Action::test && (!against_.empty() || !compare_.empty() || time_.given())) {
-      return base::fail(Code::usage, "--against, --compare, --since, --from and --to belong to `weir rules test`");
+      return base::fail(Code::usage, "cannot take --against, --compare, --since, --from or --to here")
+          .with_hint("they belong to `weir rules test`");
     }
-    if (action_ != Action::list && !metrics_.empty()) return base::fail(Code::usage, "--metrics belongs to `weir rules list`");
+    if (action_ != Action::list && !metrics_.empty())
+      return base::fail(Code::usage, "cannot take --metrics here").with_hint("it belongs to `weir rules list`");
     return cli::check(time_);
   }
 
@@ -214,7 +219,7 @@ class Rules : public cli::Invocation {
  private:
   [[nodiscard]] Result<void> check_unit() const {
     if (!against_.empty() || !compare_.empty() || !metrics_.empty() || time_.given()) {
-      return base::fail(Code::usage, "`weir rules unit` takes files, --output and --junit only")
+      return base::fail(Code::usage, "cannot take other options than --output and --junit with `weir rules unit`")
           .with_hint("its tests hold their own log lines; to evaluate alerts over a spool: weir query --rules FILE --spool SPOOL");
     }
     return {};

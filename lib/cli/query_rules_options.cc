@@ -19,18 +19,19 @@ void declare(CLI::App& app, QueryRulesOptions& options) {
 
 Result<void> check(const QueryRulesOptions& options, const QueryRulesContext& context) {
   if (!options.given()) {
-    if (options.at) return fail(Code::usage, "--at belongs to --rules").with_hint("a query takes --from and --to");
+    if (options.at) return fail(Code::usage, "cannot take --at without --rules").with_hint("a query takes --from and --to");
     return {};
   }
   if (context.words || context.selection) {
-    return fail(Code::usage, "--rules takes no query beside it").with_hint("the expressions of the rules say what they select");
+    return fail(Code::usage, "cannot take a query beside --rules").with_hint("the expressions of the rules say what they select");
   }
   if (!context.spool) {
-    return fail(Code::usage, "--rules needs a spool or records on standard input")
+    return fail(Code::usage, "cannot evaluate --rules without a spool or records on standard input")
         .with_hint("weir query --rules FILE --spool SPOOL, or --stdin; Loki's own ruler evaluates them in Loki");
   }
   if (static_cast<int>(options.at.has_value()) + static_cast<int>(context.to_given) + static_cast<int>(context.now_given) > 1) {
-    return fail(Code::usage, "--at, --now and --to all say when the rules are evaluated").with_hint("give one of them");
+    return fail(Code::usage, "cannot take two of --at, --now and --to with --rules")
+        .with_hint("each of them says when the rules are evaluated");
   }
   return {};
 }

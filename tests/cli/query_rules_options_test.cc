@@ -21,12 +21,12 @@ TEST(QueryRulesOptions, WhatDoesNotGoTogether) {
     return good ? std::string() : good.error().message;
   };
   EXPECT_EQ(mistake(options({}), {.words = true}), "");
-  EXPECT_EQ(mistake(options({}, "now"), {}), "--at belongs to --rules");
+  EXPECT_EQ(mistake(options({}, "now"), {}), "cannot take --at without --rules");
   EXPECT_EQ(mistake(options({"f"}), {.spool = true}), "");
-  EXPECT_EQ(mistake(options({"f"}), {.words = true, .spool = true}), "--rules takes no query beside it");
-  EXPECT_EQ(mistake(options({"f"}), {.selection = true, .spool = true}), "--rules takes no query beside it");
-  EXPECT_EQ(mistake(options({"f"}), {}), "--rules needs a spool or records on standard input");
-  constexpr const char* kWhen = "--at, --now and --to all say when the rules are evaluated";
+  EXPECT_EQ(mistake(options({"f"}), {.words = true, .spool = true}), "cannot take a query beside --rules");
+  EXPECT_EQ(mistake(options({"f"}), {.selection = true, .spool = true}), "cannot take a query beside --rules");
+  EXPECT_EQ(mistake(options({"f"}), {}), "cannot evaluate --rules without a spool or records on standard input");
+  constexpr const char* kWhen = "cannot take two of --at, --now and --to with --rules";
   EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .to_given = true}), kWhen);
   EXPECT_EQ(mistake(options({"f"}, "now"), {.spool = true, .now_given = true}), kWhen);
   EXPECT_EQ(mistake(options({"f"}), {.spool = true, .to_given = true, .now_given = true}), kWhen);
