@@ -280,10 +280,10 @@ Result<void> MergedSource::read(std::vector<Question> questions, const Each& eac
   auto done = merge.run(**scan);
   progress_.end();
   note_damage();
-  incomplete_.reach(merge.incomplete());
+  incomplete_.add(merge.incomplete());  // no time is read twice
   if (!done) return done;
   if (stop.stopped()) return base::fail(base::Code::interrupted, "interrupted while reading {}", spec_.with_spool);
-  say_incomplete(incomplete_.value());
+  say_incomplete(merge.incomplete());
   return {};
 }
 

@@ -43,8 +43,8 @@ class MergedSource : public AnswerSource {
   using Each = std::function<base::Result<bool>(std::size_t question, record::Record& record, record::Batch& batch, bool of_loki)>;
 
   // Calls `each` with the records of all questions together in the order of time. A record that two questions take comes once for
-  // each of them. The spool is read once, whatever the number of questions. Counts and reports what could not be read. Errors:
-  // those of Loki, of the spool and of `each`, and Code::interrupted.
+  // each of them. The spool is read once, whatever the number of questions. No time is read by two calls. Counts and reports what
+  // could not be read. Errors: those of Loki, of the spool and of `each`, and Code::interrupted.
   base::Result<void> read(std::vector<Question> questions, const Each& each, const base::Stop& stop);
 
   // A scan of everything in the spool in this time. All of them share one account of what cannot be read.

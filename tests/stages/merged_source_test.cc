@@ -89,6 +89,17 @@ TEST_F(MergedSourceTest, WhatLokiDoesNotGiveIsLost) {
   EXPECT_EQ(said.front(), "at 1 timestamp there are more equal entries than Loki gives in one answer: some of them are missing");
 }
 
+// Where the limit makes it look for older records, too.
+TEST_F(MergedSourceTest, WhatLokiDoesNotGiveIsSaidOnce) {
+  loki.max_entries = 4;
+  for (int i = 0; i < 6; ++i) loki.entries.push_back({{{"app", "x"}}, 10, "same"});
+  test::make_spool(spec.with_spool, {{{{"app", "x"}}, 20, "other"}}, context);
+  spec.limit = 5;
+  EXPECT_EQ(lines().size(), 5U);
+  EXPECT_EQ(lost, 1U);
+  EXPECT_EQ(context.diagnostics.said().size(), 1U);
+}
+
 TEST_F(MergedSourceTest, ADamagedSpoolIsCountedOnce) {
   test::make_spool(spec.with_spool, {{{{"app", "x"}}, 10, "spool"}}, context);
   loki.entries.push_back({{{"app", "x"}}, 10, "loki"});
