@@ -49,14 +49,18 @@ class Query:
         self.matchers, self.stages = [], []
         if not self.tokens:
             raise QueryError("syntax error: unexpected $end", 1)
+        if self.peek() not in ("|", "|=", "!=", "|~", "!~"):  # the selector may be left out
+            self.selector()
+        while self.tokens:
+            self.stage()
+
+    def selector(self):
         self.expect("{")
         while self.peek() != "}":
             self.matchers.append((self.word(), self.one_of("=", "!=", "=~", "!~"), self.string()))
             if self.peek() == ",":
                 self.tokens.pop(0)
         self.expect("}")
-        while self.tokens:
-            self.stage()
 
     def peek(self):
         return self.tokens[0][0] if self.tokens else ""
@@ -131,15 +135,18 @@ class Store:
         self.tenants = {"": sorted(records, key=lambda r: r["ts"]), **(tenants or {})}
         self.changed = threading.Condition()
         self.requests = []  # (path, parameters, headers)
-        self.slow = 0.0     # seconds before the histogram of a view
+        self.go_on = threading.Event()  # until it is set, the histogram of a view waits
+        self.go_on.set()
         self.broken = None  # an error that views end with
+        self.sockets = True  # whether a WebSocket can be had
+        self.status = {}     # what the status has in place of what it usually has
 
     def records(self, tenant=""):
         return self.tenants.get(tenant, [])
 
-    def add(self, *records):
+    def add(self, *records, tenant=""):
         with self.changed:
-            self.tenants[""].extend(records)
+            self.tenants[tenant].extend(records)
             self.changed.notify_all()
 
 
@@ -192,13 +199,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(200, {"status": "success", "data": sorted(values)})
         if path == "/loki/api/v1/query_range":
             return self.metric(given, records)
-        if path == "/loki/api/v1/tail":
-            return self.tail(given)
+        if path == "/weir/api/v1/tail" and self.store.sockets:
+            return self.tail(given, given.get("tenant", ""))
         if path == "/weir/api/v1/status":
             first, last = (records[0], records[-1]) if records else ({"ts": 0}, {"ts": 0})
             return self.send(200, {"bytes": 1234567, "records": len(records), "oldest": rfc3339(first["ts"]), "newest": rfc3339(last["ts"]), "streams": 4,
                                    "undelivered": 17, "writer": {"pid": 7, "command": "weir run"}, "version": "0.1.0", "read_only": True,
-                                   "max_size": None, "consumers": [{"name": "push", "behind": 17}], "tenants": sorted(self.store.tenants)})
+                                   "max_size": None, "consumers": [{"name": "push", "behind": 17, "connected": True}], "tenants": sorted(self.store.tenants),
+                                   "spool": "/var/lib/weir/logs.db", "line_bytes": 12345, "held": 0, "rejected": 0, **self.store.status})
         if path == "/weir/api/v1/view":
             return self.view(given, records)
         if path == "/weir/api/v1/context":
@@ -244,16 +252,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.store.broken:
             self.piece({"type": "error", "message": self.store.broken})
         else:
+            self.piece({"type": "progress", "done": 1, "all": 2})
             if buckets and found:
-                time.sleep(self.store.slow)
+                self.store.go_on.wait()
                 first, last = int(given.get("start", found[0][0]["ts"])), min(int(given["end"]), found[-1][0]["ts"] + 1)
                 step = max(1, -(-(last - first) // buckets))
                 levels = {}
                 for record, _ in found:
                     counts = levels.setdefault(record["level"], {})
                     counts[(record["ts"] - first) // step] = counts.get((record["ts"] - first) // step, 0) + 1
-                self.piece({"type": "progress", "done": 1, "all": 2},
-                           {"type": "histogram", "start": str(first), "step_ns": step, "buckets": {k: sorted(v.items()) for k, v in levels.items()}})
+                self.piece({"type": "histogram", "start": str(first), "step_ns": step, "buckets": {k: sorted(v.items()) for k, v in levels.items()}})
             self.piece({"type": "end", "lines": len(chosen), "more": len(found) > limit, "why": "limit" if len(found) > limit else ""})
         self.wfile.write(b"0\r\n\r\n")
 
@@ -284,7 +292,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         result = [{"metric": {by: name} if by else {}, "values": [[t, str(v)] for t, v in sorted(points.items())]} for name, points in sorted(series.items())]
         return self.send(200, {"status": "success", "data": {"resultType": "matrix", "result": result}})
 
-    def tail(self, given):
+    @staticmethod
+    def tail_entry(record, parsed):
+        about = {"level": record["level"], **({"structuredMetadata": record["metadata"]} if record["metadata"] else {}), **({"parsed": parsed} if parsed else {})}
+        return {"stream": record["labels"], "values": [[str(record["ts"]), record["line"], about]]}
+
+    def tail(self, given, tenant):
         key = base64.b64encode(hashlib.sha1((self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
         self.send_response(101)
         for name, value in (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", key)):
@@ -294,14 +307,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query, told = Query(given["query"]), 0
         while not getattr(self.server, "ending", False):
             with self.store.changed:
-                records = self.store.records()
+                records = self.store.records(tenant)
                 if told == len(records):
                     self.store.changed.wait(0.5)
                 fresh, told = records[told:], len(records)
-            streams = [{"stream": {**r["labels"], **r["metadata"], **parsed, "detected_level": r["level"]}, "values": [[str(r["ts"]), r["line"]]]}
-                       for r, parsed in self.matching(query, given, fresh)]
+            streams = [self.tail_entry(*found) for found in self.matching(query, given, fresh)]
             for i in range(0, len(streams), 100):
-                data = json.dumps({"streams": streams[i:i + 100]}).encode()
+                data = json.dumps({"streams": streams[i:i + 100], "encodingFlags": ["categorize-labels"]}).encode()
                 size = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data)) if len(data) < 65536 else b"\x7f" + struct.pack(">Q", len(data))
                 self.wfile.write(b"\x81" + size + data)
 
@@ -382,5 +394,5 @@ if __name__ == "__main__":
     serve = Fake(Store(shop(int(sys.argv[2]) if len(sys.argv) > 2 else 3000, until=now)), port)
     print(serve.url, flush=True)
     while True:
-        time.sleep(1)
+        time.sleep(1)  # how often new lines come; nothing is waited for
         serve.store.add(*shop(3, seed=time.time_ns(), until=time.time_ns()))

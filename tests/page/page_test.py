@@ -8,7 +8,7 @@ import unittest
 
 import weir_kit
 from fake_serve import JAVA, NS, START, hostile, pod, record, shop
-from page_kit import PageCase
+from page_kit import NARROW, PageCase
 
 
 class Opening(PageCase):
@@ -26,11 +26,15 @@ class Opening(PageCase):
         self.assertIn("2999", self.rows()[-1])
 
     def test_the_histogram_does_not_keep_the_lines_waiting(self):
-        self.serve(shop(500)).store.slow = 5
+        go_on = self.serve(shop(500)).store.go_on
+        go_on.clear()
+        self.addCleanup(go_on.set)
         self.open(done=False)
-        self.b.wait("document.querySelectorAll('.row .text').length > 20", seconds=4)
+        self.b.wait("document.querySelectorAll('.row .text').length > 20")
         self.assertFalse(self.b.value("document.querySelector('.histogram path')"))
         self.assertTrue(self.b.value("!document.querySelector('.progress').hidden"))
+        go_on.set()
+        self.b.wait("document.querySelector('.histogram path') && document.querySelector('.progress').hidden")
 
     def test_the_time_stands_before_every_line_and_shared_labels_once(self):
         self.serve([record(START + i * NS, f"line {i}", labels=pod(f"web-{i % 2}")) for i in range(20)])
@@ -45,6 +49,75 @@ class Opening(PageCase):
         self.serve(shop(50))
         self.open('q={app="none"}')
         self.says("no lines")
+        self.assertEqual(self.b.value("document.querySelector('.note').textContent"), "no lines: try a longer time or a shorter query")
+        self.ask('{app="nginx"}')
+        self.b.wait("document.querySelector('.row') && !document.querySelector('.note').textContent")
+
+    def test_an_empty_spool(self):
+        self.serve([]).store.status = {"records": 0, "oldest": None, "newest": None}
+        self.open()
+        self.b.wait("document.querySelector('.note').textContent.includes('this spool has no records yet')")
+
+    def at_the_oldest_edge(self, order=""):
+        self.press("G" if order else "g")
+
+    def read_older(self, n, order=""):
+        """Scrolls to the oldest line, from where older ones are read, and says which line was seen where, before and after."""
+        seen = ("[...document.querySelectorAll('.row')].filter(r => { const box = document.querySelector('.list').getBoundingClientRect(), at = r.getBoundingClientRect();"
+                " return at.top >= box.top && at.bottom <= box.bottom; }).map(r => [r.querySelector('.text').textContent, Math.round(r.getBoundingClientRect().top)])")
+        self.b.js("window.seen = null; document.querySelector('.list').addEventListener('scroll', () => { window.seen ??= %s; }, {once: true})" % seen)
+        self.at_the_oldest_edge(order)
+        self.says(f"{n:,} lines")
+        return self.b.value("window.seen"), self.b.value(seen)
+
+    def test_older_lines_are_read_in_place(self):
+        self.serve([record(START + i // 7 * NS, f"line {i}", labels=pod(f"web-{i % 3}")) for i in range(3500)])
+        for order in ("", "&order=top"):
+            for wrap in ("0", "1"):
+                with self.subTest(order=order, wrap=wrap):
+                    self.open(f"wrap={wrap}" + order)
+                    for n in (2000, 3000, 3500):
+                        before, after = self.read_older(n, order)
+                        self.assertEqual(before[:5], after[:5])
+                    self.assertTrue(self.b.value("document.querySelector('.further').hidden"))
+                    self.at_the_oldest_edge(order)
+                    self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 0')")
+                    self.press("d")
+                    self.says("3,500 records saved")
+                    path = weir_kit.wait_for(lambda: next(iter(self.b.downloads.glob("*.jsonl")), None), "the download")
+                    self.assertEqual(sorted(json.loads(line)["line"] for line in path.read_text().splitlines()), sorted(f"line {i}" for i in range(3500)))
+                    path.unlink()
+
+    def test_older_lines_by_key_and_by_button(self):
+        self.serve([record(START + i * NS, f"line {i}") for i in range(3500)])
+        self.open()
+        self.press("e")
+        self.says("2,000 lines and older ones")
+        self.assertIn("line 3499", self.rows())  # it did not move
+        self.assertTrue(self.b.value("document.querySelector('.progress').hidden && !document.querySelector('.histogram.old')"))
+        self.store.broken = "the spool is damaged"
+        self.press("g")
+        self.says("cannot read older lines: the spool is damaged")
+
+    def test_older_lines_by_button(self):
+        """Where all that was read folds into a few rows, nothing can be scrolled."""
+        frames = [record(START + 5000 * NS + i, f"\tat shop.Cart.total(Cart.java:{i})", "error") for i in range(1500)]
+        self.serve([record(START + i * NS, f"line {i}") for i in range(1000)] + [record(START + 4999 * NS, "java.lang.Error: x", "error")] + frames)
+        self.open()
+        self.b.wait("!document.querySelector('.further').hidden")
+        self.assertEqual(self.b.value("document.querySelector('.further').textContent"), "Older lines")
+        self.b.click(".further")
+        self.says("2,000 lines and older ones")
+        self.b.wait("document.querySelector('.fold').textContent === '+ 1,500 lines'")
+        self.assertEqual(self.rows()[-1], "java.lang.Error: x")
+
+    def test_a_link_to_an_older_line(self):
+        self.serve([record(START + i * NS, f"line {i}") for i in range(9000)])
+        self.open(f"at={START + 1234 * NS}")
+        self.b.wait("document.querySelector('.row.cursor .text')?.textContent === 'line 1234'")
+        self.says("8,766 lines and older ones")
+        self.open("at=17")
+        self.says("the line of this link is not among these 1,000 lines")
 
     def test_more_lines_keep_the_place(self):
         self.serve([record(START + i * NS, f"line {i}") for i in range(3000)])
@@ -82,12 +155,12 @@ class Text(PageCase):
         self.serve(hostile())
         self.open()
         text = "\n".join(self.rows())
-        for shown in ("<script>window.hacked = 1</script>", "\u2400 BEL:\u2407", "U+202E" + "gnp.exe", "U+200B", "U+FEFF", "red plain green"):
+        for shown in ("<script>window.hacked = 1</script>", r"\x00 BEL:\x07", "U+202E" + "gnp.exe", "U+200B", "U+FEFF", "red plain green"):
             self.assertIn(shown, text)
         for hidden in "\0\x07\x1b\u202e\u2066\u200b\ufeff":
             self.assertNotIn(hidden, text)
         self.toggle("raw")
-        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent.includes('\u241b[31mred'))")
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent.includes('\\\\x1B[31mred'))")
 
     def test_a_line_of_a_megabyte(self):
         self.serve(hostile())
@@ -170,25 +243,93 @@ class Query(PageCase):
         press = "[...document.querySelectorAll('#labels button')].find(e => e.textContent === '%s').click()"
         self.b.js(press % "nginx")
         self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=\"nginx\"}'")
+        self.assertEqual(self.pressed(), ["nginx"])
         self.b.js(press % "coredns")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=~\"nginx|coredns\"}'")
+        self.assertEqual(self.pressed(), ["coredns", "nginx"])
+        self.done()
+        self.b.js(press % "nginx")
         self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=\"coredns\"}'")
-        self.assertEqual(self.b.js("return [...document.querySelectorAll('#labels [aria-pressed=true]')].map(e => e.textContent)"), ["coredns"])
         self.b.js(press % "coredns")
         self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{}'")
+        self.b.back()
+        self.b.wait("[...document.querySelectorAll('#labels [aria-pressed=true]')].map(e => e.textContent).join() === 'coredns'")
         self.b.click("#labels input")
         self.press("ngi")
-        self.b.wait("[...document.querySelectorAll('#labels details button')].filter(e => !e.hidden).length === 3")
+        self.b.wait("[...document.querySelectorAll('#labels .label-value')].filter(e => !e.hidden).length === 3")
         self.press("Escape")
         self.b.wait("document.getElementById('labels').hidden")
+
+    def pressed(self):
+        return self.b.js("return [...document.querySelectorAll('#labels .value[aria-pressed=true]')].map(e => e.textContent)")
+
+    def test_the_label_browser_leaves_values_out_by_keyboard(self):
+        self.press("b")
+        self.b.wait("document.querySelector('#labels [aria-label=\"without app coredns\"]')")
+        self.b.js("document.querySelector('#labels [aria-label=\"without app coredns\"]').focus()")
+        self.press("Enter")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app!=\"coredns\"}'")
+        self.done()
+        self.assertEqual(self.b.value("document.activeElement.ariaLabel"), "without app coredns")
+        self.assertEqual(self.b.value("document.activeElement.ariaPressed"), "true")
+        self.b.js("document.querySelector('#labels [aria-label=\"without app nginx\"]').click()")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app!~\"coredns|nginx\"}'")
+        self.done()
+        self.assertTrue(all("GET" not in text and "NOERROR" not in text for text in self.rows()))
+        self.press("Enter")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app!=\"nginx\"}'")
+
+    def test_the_label_browser_follows_the_column_and_the_tenant(self):
+        self.store.tenants["a"] = [record(START, "of a", labels={"color": "blue"})]
+        self.b.js("location.hash = 'labels=1&beside=1&q2={app=\"nginx\"}'")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        self.b.click(".pane + .pane .list")
+        self.b.wait("[...document.querySelectorAll('#labels .value[aria-pressed=true]')].map(e => e.textContent).join() === 'nginx'")
+        self.b.js("[...document.querySelectorAll('#labels .value')].find(e => e.textContent === 'checkout').click()")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q2') === '{app=~\"nginx|checkout\"}'")
+        self.assertIsNone(self.state("q"))
+        self.press(",")
+        self.b.js("document.getElementById('tenant').value = 'a'; document.getElementById('tenant').dispatchEvent(new Event('change'))")
+        self.b.wait("[...document.querySelectorAll('#labels .value')].map(e => e.textContent).join() === 'blue'")
+
+    def test_what_is_written_is_kept_when_the_time_is_chosen(self):
+        self.press("/", '{app="nginx"}', "Escape", "Escape")
+        self.b.js("const r = document.getElementById('limit'); r.value = '10000'; r.dispatchEvent(new Event('change'))")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=\"nginx\"}'")
+        self.done()
+        self.assertTrue(all("GET" in text for text in self.rows()))
+
+    def test_plain_words_are_looked_for(self):
+        self.ask("payment refused")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '|= \"payment refused\"'")
+        self.assertEqual(self.b.value("document.getElementById('q').value"), '|= "payment refused"')
+
+    def test_an_error_is_said_once_and_nothing_else_is_shown(self):
+        self.may_complain = True
+        self.ask('{app="nginx"} |= oops')
+        self.b.wait("!document.querySelector('.error').hidden")
+        self.assertEqual(self.b.value("document.getElementById('says').textContent"), "")
+        self.assertEqual(self.rows(), [])
+        self.assertFalse(self.b.value("document.querySelector('.histogram path')"))
 
     def test_queries_as_text(self):
         """The functions that change a query, by tables."""
         check = lambda call, *given: self.b.js(f"const m = await import('/page/logql.js'); return m.{call}(...given)", *given)
         for given, want in {("", "a", "=", "x"): '{a="x"}', ('{b="y"} |= "{"', "a", "=", "x"): '{b="y", a="x"} |= "{"', ('{a="y"}', "a", "=", "x"): '{a="x"}',
                             ('{a="x"}', "a", "!=", "x"): '{a!="x"}', ('{a="x"}', "a", "=", "x"): '{a="x"}', ('{a!="x"}', "a", "!=", "y"): '{a!="x", a!="y"}',
-                            ('sum(rate({b=`y`}[5m]))', "a", "=", 'q"'): 'sum(rate({b="y", a="q\\""}[5m]))', ("{}", "a", "=", "x"): '{a="x"}', ("{broken", "a", "=", "x"): "{broken",
-                            ('{a="x", b="c"}', "a", "", "x"): '{b="c"}', ('{a="x"}', "a", "", "x"): "{}"}.items():
+                            ('sum(rate({b=`y`}[5m]))', "a", "=", 'q"'): 'sum(rate({b="y", a="q\\""}[5m]))', ("{}", "a", "=", "x"): '{a="x"}', ("{broken", "a", "=", "x"): "{broken"}.items():
             self.assertEqual(check("withMatcher", *given), want, given)
+        for given, want in {("{}", "a", "x", "="): '{a="x"}', ("", "a", "x", "="): '{a="x"}', ('{a="x"}', "a", "y", "="): '{a=~"x|y"}', ('{a=~"x|y"}', "a", "x", ""): '{a="y"}',
+                            ('{a=~"x.*|y", b="c"} |= "d"', "a", "z.1", "="): '{b="c", a=~"x.*|y|z\\\\.1"} |= "d"', ('{a=~"x\\\\.1|y"}', "a", "y", ""): '{a="x.1"}', ('{a=~"x.*|y"}', "a", "y", ""): '{a=~"x.*"}',
+                            ('{a=~"x(b|c)|[|]|y"}', "a", "y", ""): '{a=~"x(b|c)|[|]"}', ('{a="x"}', "a", "x", "!="): '{a!="x"}', ('{a!="x"}', "a", "y", "!="): '{a!~"x|y"}', ('{a!="x", a!="y"}', "a", "x", ""): '{a!="y"}',
+                            ('{a=~"x|y"}', "a", "x", "!="): '{a="y", a!="x"}', ('{a="x"}', "a", "x", ""): "{}", ("{broken", "a", "x", "="): "{broken", ('rate({a="x"}[5m])', "a", "y", "="): 'rate({a=~"x|y"}[5m])'}.items():
+            self.assertEqual(check("withChoice", *given), want, given)
+        for given, want in {('{a=~"x|y"}', "a", "y"): "=", ('{a=~"x.*"}', "a", "x"): "", ('{a!~"x|y"}', "a", "y"): "!=", ('{a="x.1"}', "a", "x.1"): "=", ('{a="x"}', "b", "x"): "", ("", "a", "x"): ""}.items():
+            self.assertEqual(check("choiceOf", *given), want, given)
+        for query, want in {'{a="x"} | l="e" |= "y"': '{a="x"} |= "y"', '{a="x"} | l="e"': '{a="x"}', '{a="x"} | l!="e"': '{a="x"} | l!="e"', '|= "| l=\\"e\\""': '|= "| l=\\"e\\""'}.items():
+            self.assertEqual(check("withoutComparison", query, "l"), want, query)
+        for text, want in {"timeout": True, "payment refused": True, "1": False, "1.5": False, "": False, "{": False, "a=b": False, "up(": False, "a-b_c: /d": True}.items():
+            self.assertEqual(check("isPlainText", text), want, text)
         for text, want in {"": "start", "{": "label", '{a="x",': "label", "{a=": "value", '{a="': "value", '{a!~"b': "value", '{a="x"} ': "next", '{a="x"} |= "f"': None, '{a="x"} | ': "stage",
                            '{a="x"} | js': "stage", '{a="x"} | json | drop ': "field", "sum by (": "field", "ra": "function", '{a="x"} |= "a | ': None, "sum(rate({": "label"}.items():
             got = check("expected", text)
@@ -236,7 +377,19 @@ class Histogram(PageCase):
     def test_levels_are_told_apart_and_described(self):
         self.assertGreaterEqual(self.b.js("return new Set([...document.querySelectorAll('.histogram path')].map(e => getComputedStyle(e).fill)).size"), 4)
         self.b.drag(".histogram .plot-area", 0.5, 0.5)
-        self.b.wait("document.querySelector('.plot-tip').textContent.includes('lines')")
+        self.b.wait("/: [0-9]+ lines [(]([a-z]+ [0-9]+, )*[a-z]+ [0-9]+[)]$/.test(document.querySelector('.plot-tip').textContent)")
+
+    def test_a_level_is_one_of_several_and_is_left_again(self):
+        press = "[...document.querySelectorAll('.histogram .legend button')].find(e => e.textContent.startsWith('warn')).click()"
+        self.ask('{app="checkout"} | detected_level="error"')
+        self.b.wait("location.hash.includes('error')")
+        self.done()
+        self.assertEqual(self.b.js("return [...document.querySelectorAll('.histogram .legend button')].map(e => e.ariaPressed)"), ["true"])
+        self.b.js(press.replace("warn", "error"))
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=\"checkout\"}'")
+        self.done()
+        self.b.js(press)
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{app=\"checkout\"} | detected_level=\"warn\"'")
 
 
 class Reading(PageCase):
@@ -261,6 +414,15 @@ class Reading(PageCase):
         self.b.wait("location.hash.includes('pod')")
         self.done()
         self.assertIn(f'pod!="{pod_name}"', self.state("q"))
+
+    def test_a_long_line_does_not_fill_the_screen(self):
+        self.b.size(*NARROW)
+        self.serve([record(START + i * NS, f"line {i} " + "x" * 5000 * (i == 5)) for i in range(10)])
+        self.open("wrap=1")
+        height = "[...document.querySelectorAll('.row')][5].offsetHeight"
+        self.assertLess(self.b.value(height), 8 * 18 + 5)
+        self.press("g", "j", "j", "j", "j", "j", "j", "o")
+        self.b.wait(f"{height} > 1000")
 
     def test_wrap_and_raw(self):
         self.serve([record(START + i * NS, '{"msg": "hello", "n": %d, "text": "%s"}' % (i, "word " * 80)) for i in range(300)])
@@ -345,7 +507,7 @@ class Reading(PageCase):
 
 class Many(PageCase):
     def frames(self):
-        """How long frames take while somebody scrolls wildly, in milliseconds: in the middle, and 9 of 10."""
+        """How long frames take while somebody scrolls wildly, in milliseconds: in the middle, and 95 of 100."""
         return self.b.js("""const list = document.querySelector('.list'), times = [];
             let last = performance.now();
             for (let i = 0; i < 90; i++) {
@@ -355,7 +517,7 @@ class Many(PageCase):
                 last = performance.now();
             }
             times.sort((a, b) => a - b);
-            return [times[45], times[81]]""")
+            return [times[45], times[85]]""")
 
     def test_100_000_lines_stay_smooth(self):
         self.serve([record(START + i * NS // 50, f"line {i} " + "word " * (i % 40), "error" if i % 1000 == 0 else "info") for i in range(100_000)])
@@ -366,7 +528,7 @@ class Many(PageCase):
             self.open(f"limit=100000&wrap={wrap}", done=False)
             self.b.wait("document.getElementById('says').textContent.startsWith('100,000 lines')", seconds=60)
             many = self.frames()
-            print(f"wrap={wrap}: a frame of 1,000 lines takes {few[0]:.0f} ms, 9 of 10 {few[1]:.0f} ms; of 100,000 lines {many[0]:.0f} ms and {many[1]:.0f} ms")
+            print(f"wrap={wrap}: a frame of 1,000 lines takes {few[0]:.0f} ms, 95 of 100 at most {few[1]:.0f} ms; of 100,000 lines {many[0]:.0f} ms and {many[1]:.0f} ms")
             self.assertLess(many[0], 50 + 2 * few[0])
             self.assertLess(self.b.value("document.querySelectorAll('.row').length"), 150)
             self.assertGreater(len([1 for text in self.rows() if text.startswith("line ")]), 10)
@@ -417,9 +579,13 @@ class Live(PageCase):
         self.waits(n + 3)
         self.assertEqual(self.view(), before)
 
-    def scroll_up(self):
-        self.b.wheel(".list", -600)
-        self.b.wait("document.querySelector('.list').scrollTop < document.querySelector('.list').scrollHeight - document.querySelector('.list').clientHeight - 500")
+    def scroll_away(self, order=""):
+        """From the edge where new lines come."""
+        self.b.wheel(".list", 600 if order else -600)
+        away = "document.querySelector('.list').scrollTop"
+        if not order:
+            away = f"document.querySelector('.list').scrollHeight - document.querySelector('.list').clientHeight - {away}"
+        self.b.wait(f"{away} > 590")
 
     def release(self):
         self.press(".")
@@ -429,14 +595,13 @@ class Live(PageCase):
     def test_they_wait_while_one_scrolls(self):
         for order in ("", "&order=top"):
             self.live("live=1" + order)
-            self.b.wheel(".list", 600 if order else -600)
-            self.b.wait(f"Math.abs(document.querySelector('.list').scrollTop - {0 if order else 'document.querySelector(`.list`).scrollHeight'}) > 300")
+            self.scroll_away(order)
             self.hold()
             self.release()
 
     def test_they_come_when_one_scrolls_back(self):
         self.live()
-        self.scroll_up()
+        self.scroll_away()
         self.hold()
         self.b.wheel(".list", 6000)
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
@@ -468,9 +633,41 @@ class Live(PageCase):
         self.press(" ")
         self.b.wait("document.querySelector('.waiting').hidden")
 
+    def test_who_asks_for_the_new_lines_ends_the_pause(self):
+        self.live()
+        for call in (lambda: self.press("."), lambda: self.b.click(".waiting")):
+            self.press(" ")
+            self.b.wait("document.getElementById('pause-button').ariaPressed === 'true'")
+            self.more(4)
+            self.waits(4)
+            call()
+            self.b.wait("document.querySelector('.waiting').hidden && document.getElementById('pause-button').ariaPressed === 'false'")
+
+    def test_live_that_begins_before_the_answer_ends(self):
+        self.store.go_on.clear()
+        self.addCleanup(self.store.go_on.set)
+        self.open(done=False)
+        self.b.wait("document.querySelector('.row')")
+        self.press("l")
+        self.b.wait("location.hash.includes('live=1')")
+        self.more(2)
+        self.store.go_on.set()
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 501')")
+        self.more(2)
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 503')")
+        self.assertEqual([self.rows().count(f"line {i}") for i in range(495, 504)], [1] * 9)
+
+    def test_touch_that_scrolls_is_no_pointer_that_stays_down(self):
+        self.live()
+        self.b.js("document.querySelector('.list').dispatchEvent(new PointerEvent('pointerdown', {bubbles: true}))")
+        self.more(2)
+        self.waits(2)
+        self.b.js("document.querySelector('.list').dispatchEvent(new PointerEvent('pointercancel', {bubbles: true}))")
+        self.b.wait("document.querySelector('.waiting').hidden")
+
     def test_the_button_shows_them_and_ending_live_ends_it(self):
         self.live()
-        self.scroll_up()
+        self.scroll_away()
         self.hold()
         self.b.click(".waiting")
         self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
@@ -488,9 +685,37 @@ class Live(PageCase):
     def test_a_tenants_lines_come_too(self):
         self.store.tenants["a"] = [record(START, "first of a")]
         self.open("tenant=a&live=1")
-        self.store.tenants["a"].append(record(START + NS, "second of a"))
+        self.store.add(record(START + NS, "second of a"), tenant="a")
         self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'second of a')")
-        self.assertTrue(all(headers.get("X-Scope-OrgID") == "a" for path, _, headers in self.store.requests if "/api/" in path))
+        asked = [(path, headers.get("X-Scope-OrgID") or given.get("tenant")) for path, given, headers in self.store.requests if "/api/" in path]
+        self.assertEqual({tenant for _, tenant in asked}, {"a"})
+        self.assertIn("/weir/api/v1/tail", [path for path, _ in asked])
+
+    def test_all_lines_come_by_a_websocket(self):
+        self.open("live=1")
+        self.more(3)
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 502')")
+        paths = [path for path, _, _ in self.store.requests]
+        self.assertEqual((paths.count("/weir/api/v1/tail"), paths.count("/weir/api/v1/view")), (1, 1))
+
+    def test_without_a_websocket_the_page_asks_again_and_again(self):
+        self.may_complain = True  # the browser logs what it cannot open
+        self.store.sockets = False
+        self.live()
+        self.store.sockets = True
+        self.more(3)
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 503')")
+        self.assertEqual([self.rows().count(f"line {i}") for i in range(495, 504)], [1] * 9)
+
+    def test_a_range_that_has_ended_is_left_for_live(self):
+        self.open(f"from={START}&to={START + 100 * NS}&live=1")
+        self.says("101 lines")
+        self.assertEqual(self.b.value("document.getElementById('live-button').ariaPressed"), "false")
+        self.toggle("live")
+        self.says("500 lines")
+        self.more(1)
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line 500')")
+        self.assertEqual((self.state("to"), self.state("live")), (None, "1"))
 
 
 class Context(PageCase):
@@ -512,9 +737,9 @@ class Context(PageCase):
         self.says("61 lines of context")
         left = self.b.js("return document.querySelector('.pane').getBoundingClientRect().right - document.querySelector('#context').getBoundingClientRect().left")
         self.assertLessEqual(left, 1)
-        self.b.js("[...document.querySelectorAll('#context button')].find(e => e.textContent === 'More before').click()")
+        self.b.js("[...document.querySelectorAll('#context button')].find(e => e.ariaLabel === 'More lines before').click()")
         self.says("91 lines of context")
-        self.b.js("[...document.querySelectorAll('#context button')].find(e => e.textContent === 'More after').click()")
+        self.b.js("[...document.querySelectorAll('#context button')].find(e => e.ariaLabel === 'More lines after').click()")
         self.says("121 lines of context")
         self.b.click("#context input")
         self.press("0", "Enter")
@@ -548,12 +773,53 @@ class Metrics(PageCase):
         self.open(f"q={self.QUERY}&from={START}&to={START + 3600 * NS}".replace("+", "%2B"), done=False)
         self.b.wait("document.querySelectorAll('.chart path').length === 3")
 
+    def legend(self):
+        return self.b.js("return [...document.querySelectorAll('.chart .legend .hue')].map(e => [e.textContent, e.ariaPressed])")
+
+    def paths(self, n):
+        self.b.wait(f"document.querySelectorAll('.chart path').length === {n}")
+
+    def top_of_scale(self):
+        return float(self.b.value("document.querySelector('.scale span').textContent"))
+
+    def test_the_legend_hides_and_shows_series(self):
+        before = self.top_of_scale()
+        self.b.js("document.querySelector('.chart .legend button').focus()")
+        self.press("Enter")
+        self.paths(2)
+        self.assertEqual(self.legend(), [["app=checkout", "false"], ["app=coredns", "true"], ["app=nginx", "true"]])
+        self.assertEqual(self.state("hide"), "app=checkout")
+        self.assertLess(self.top_of_scale(), before)
+        self.b.open(self.b.value("location.href"))
+        self.paths(2)
+        self.press("t")
+        self.b.wait("document.querySelectorAll('.chart-table thead th').length === 3")
+        self.assertEqual(self.b.js("return [...document.querySelectorAll('.chart-table thead th')].map(e => e.textContent)"), ["Time", "app=coredns", "app=nginx"])
+        self.b.js("[...document.querySelectorAll('.chart .legend button')].find(e => e.textContent === 'Show all').click()")
+        self.b.wait("document.querySelectorAll('.chart-table thead th').length === 4")
+        self.assertIsNone(self.state("hide"))
+
+    def test_one_series_alone(self):
+        self.b.js("document.querySelectorAll('.chart .legend button')[1].focus()")
+        self.press("Shift+Enter")
+        self.paths(1)
+        self.assertEqual([name for name, shown in self.legend() if shown == "true"], ["app=coredns"])
+        self.press("Shift+Enter")
+        self.paths(3)
+
     def test_a_chart_that_is_read_by_keyboard(self):
-        self.assertEqual(len(self.b.js("return [...document.querySelectorAll('.chart .legend li')].map(e => e.textContent)")), 3)
+        self.assertEqual(self.legend(), [["app=checkout", "true"], ["app=coredns", "true"], ["app=nginx", "true"]])
         self.press("h", "Right", "Right")
         self.assertRegex(self.b.value("document.activeElement.ariaValueText"), r"2026-09-21 .*app=checkout: \d+ . app=coredns: \d+")
         self.b.drag(".chart .plot-area", 0.2, 0.4)
         self.b.wait(f"location.hash.includes('from=') && !location.hash.includes('from={START}&')")
+
+    def test_the_keyboard_scrolls_the_table(self):
+        self.press("t")
+        self.b.wait("document.querySelectorAll('.chart-table tbody tr').length > 30")
+        self.b.js("document.querySelector('.chart-table').focus()")
+        self.press("PageDown")
+        self.b.wait("document.querySelector('.chart-table').scrollTop > 100")
 
     def test_the_same_as_a_table(self):
         self.press("t")
@@ -588,6 +854,23 @@ class Columns(PageCase):
 
 
 class State(PageCase):
+    def test_a_late_answer_is_not_shown(self):
+        """Of a tenant whose answer takes long, and one that is chosen meanwhile."""
+        self.serve(shop(300), tenants={"team-a": [record(START, "of team a")]})
+        self.store.go_on.clear()
+        self.addCleanup(self.store.go_on.set)
+        self.open(done=False)
+        self.b.wait("document.querySelector('.row')")
+        self.b.js("location.hash = 'tenant=nobody'")
+        self.done()
+        self.says("no lines")
+        self.b.js("location.hash = 'tenant=team-a&from=%d&to=%d'" % (START - NS, START + NS))
+        self.store.go_on.set()
+        self.b.wait("document.querySelectorAll('.row .text').length === 1")
+        self.done()
+        self.assertEqual(self.rows(), ["of team a"])
+        self.b.wait("document.getElementById('spool-brief').textContent === '1 record, 1.2 MiB'")
+
     def test_a_link_reproduces_the_view(self):
         self.serve(shop(800))
         self.open('q={app="checkout"}')
@@ -603,6 +886,16 @@ class State(PageCase):
         self.assertEqual(self.b.value("document.getElementById('wrap-button').ariaPressed"), "true")
         self.b.wait("document.querySelector('.pane .row.cursor')")
         self.assertIn(at, self.b.value("document.querySelector('.pane .row.cursor .time').title"))
+
+    def test_a_range_that_is_no_choice_is_shown(self):
+        now = time.time_ns()
+        self.serve([record(now - i * 60 * NS, f"{i} minutes ago") for i in range(120)])
+        self.open("from=90m")
+        self.says("90 lines")
+        self.assertEqual(self.b.value("document.getElementById('range').selectedOptions[0].textContent"), "last 90m")
+        self.open(f"from={now - 600 * NS}")
+        self.says("11 lines")
+        self.assertEqual(self.b.value("document.getElementById('range').value"), "custom")
 
     def test_the_range_of_time(self):
         now = time.time_ns()
@@ -622,12 +915,77 @@ class State(PageCase):
         self.press("s")
         self.b.wait("document.querySelectorAll('#spool tr').length >= 9")
         text = self.b.value("document.getElementById('spool').innerText")
-        for shown in ("300", "1.2 MiB", "undelivered", "17", "read only", "true", "team-a", "no replacement for Loki"):
+        for shown in ("300 in 4 streams, 12.1 KiB of lines", "days ago (", "1.2 MiB", "waiting to be delivered to Loki by push: 17 records", "only reads",
+                      "weir run (process 7)", "team-a", "no replacement for Loki"):
             self.assertIn(shown, text)
+        self.assertNotRegex(text, r"undelivered|true|null|none|Refused|Held")
+        self.press("Escape")
+        self.b.wait("!document.getElementById('spool').open")
+        self.press(",")
+        self.b.wait("document.getElementById('settings').open")
+        self.assertEqual(self.b.js("return [...document.querySelectorAll('#tenants option')].map(e => e.value)"), ["team-a"])
         self.b.click("#tenant")
         self.press("team-a", "Tab", "Escape")
         self.b.wait("document.querySelector('.row .text')?.textContent === 'of team a'")
         self.assertEqual(self.state("tenant"), "team-a")
+
+    def test_a_status_with_nothing_to_deliver_and_one_with_trouble(self):
+        self.serve(shop(30)).store.status = {"consumers": [], "undelivered": 30, "read_only": False, "writer": None}
+        self.open()
+        self.press("s")
+        self.b.wait("document.querySelectorAll('#spool tr').length >= 7")
+        text = self.b.value("document.getElementById('spool').innerText")
+        self.assertNotRegex(text, "(?i)deliver|Loki:|undefined|NaN")
+        self.assertIn("no process at the moment", text)
+        self.store.status = {"max_size": 10 << 30, "held": 2, "rejected": 1, "consumers": [{"name": "", "behind": 5, "connected": False}],
+                             "writer": {"pid": 9, "command": "weir buffer", "blocked": "the disk is full"}}
+        self.open()
+        self.press("s")
+        self.b.wait("document.getElementById('spool').innerText.includes('the disk is full')")
+        text = self.b.value("document.getElementById('spool').innerText")
+        for shown in ("1.2 MiB of 10 GiB at most", "waiting to be delivered to Loki: 5 records; no process delivers at the moment", "Held by rules\t2 records", "Refused by Loki\t1 record"):
+            self.assertIn(shown, text)
+
+    def test_a_copied_link_opens_what_one_sees_at_its_time(self):
+        now = time.time_ns()
+        self.serve([record(now - (900 - i) * NS, f"line {i}") for i in range(900)])
+        self.open("from=1h")
+        self.b.wheel(".list", -6000)
+        self.b.wait("document.querySelector('.list').scrollTop < document.querySelector('.list').scrollHeight - document.querySelector('.list').clientHeight - 5900")
+        top = self.b.value("[...document.querySelectorAll('.row')].find(r => r.getBoundingClientRect().bottom > document.querySelector('.list').getBoundingClientRect().top + 3).querySelector('.text').textContent")
+        self.toggle("copy")
+        self.says("link copied")
+        self.b.click("#q")
+        self.b.type("Control+v")
+        link = self.b.value("document.getElementById('q').value")
+        self.store.add(*[record(time.time_ns() + i, f"later {i}") for i in range(3000)])
+        self.b.open(link)
+        self.done()
+        self.b.wait(f"document.querySelector('.row.cursor .text')?.textContent === '{top}'")
+        self.says("900 lines")
+        self.assertEqual(self.b.value("document.getElementById('range').value"), "custom")
+
+    def test_a_line_is_copied(self):
+        line = 'a line with "quotes", \u202e and\ttabs'
+        self.serve([record(START, line)])
+        self.open()
+        self.press("k", "y")
+        self.says("line copied")
+        self.assertEqual(self.b.value("document.activeElement.tagName"), "ARTICLE")
+        self.b.click("#q")
+        self.b.type("Control+v")
+        self.assertEqual(self.b.value("document.getElementById('q').value"), line)
+
+    def test_a_line_is_copied_by_its_button_and_a_browser_that_forbids_it(self):
+        self.serve([record(START, "the line")])
+        self.open()
+        self.press("k", "o")
+        self.b.wait("document.querySelector('.actions')")
+        self.b.js("[...document.querySelectorAll('.actions button')].find(e => e.textContent === 'Copy').click()")
+        self.says("line copied")
+        self.b.js("document.execCommand = () => false")
+        self.press("y")
+        self.says("cannot copy the line")
 
     def test_the_keys_are_listed(self):
         self.serve(shop(20))

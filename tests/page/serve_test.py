@@ -125,6 +125,50 @@ class Serve(PageCase, weir_kit.Case):
         self.press("Escape", "Escape", "b")
         self.b.wait("document.querySelectorAll('#labels details').length >= 4")
 
+    def test_older_lines_and_a_link_to_one_of_them(self):
+        self.serve_real([record(fake_serve.START + i // 7 * NS, f"line {i}", labels=pod(f"web-{i % 3}")) for i in range(3500)])
+        self.open()
+        for n in ("2,000 lines", "3,000 lines", "3,500 lines"):
+            self.press("g")
+            self.says(n)
+        self.press("g", "j", "j", "u")
+        self.says("link copied")
+        self.press("d")
+        self.says("3,500 records saved")
+        path = weir_kit.wait_for(lambda: next(iter(self.b.downloads.glob("*.jsonl")), None), "the download")
+        self.assertEqual(sorted(json.loads(line)["line"] for line in path.read_text().splitlines()), sorted(f"line {i}" for i in range(3500)))
+        path.unlink()
+        self.b.wait("location.hash.includes('at=')")
+        at = self.state("at")
+        self.b.open(self.b.value("location.href"))
+        self.done()
+        self.b.wait(f"document.querySelector('.row.cursor .time')?.title.includes('{at}')")
+
+    def test_several_values_of_a_label_and_plain_words(self):
+        self.serve_real(shop(500))
+        self.open("labels=1")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        for value in ("nginx", "coredns"):
+            self.b.js("[...document.querySelectorAll('#labels .value')].find(e => e.textContent === given[0]).click()", value)
+            self.done()
+        self.assertEqual(self.state("q"), '{app=~"nginx|coredns"}')
+        self.assertTrue(all("GET" in text or "NOERROR" in text for text in self.rows()))
+        self.ask("GET products")
+        self.b.wait("document.getElementById('says').textContent.startsWith('no lines')")
+        self.ask("payment refused")
+        self.b.wait("document.querySelector('.row mark')?.textContent === 'payment refused'")
+
+    def test_the_status(self):
+        self.serve_real(shop(100))
+        self.open()
+        self.press("s")
+        self.b.wait("document.querySelectorAll('#spool-table tr').length >= 8")
+        text = self.b.value("document.getElementById('spool').innerText")
+        self.assertRegex(text, r"Records\t100 in 4 streams, [\d.]+ KiB of lines\n")
+        self.assertRegex(text, r"Newest\t\d+ days ago \(2026-09-21 ")
+        self.assertIn("receives logs and reads them", text)
+        self.assertNotRegex(text, "(?i)undelivered|delivered to|undefined|null|NaN")
+
     def test_metrics(self):
         self.serve_real(shop(2000))
         start = fake_serve.START

@@ -23,26 +23,31 @@ async function ask(path, given = {}, signal = null) {
   return answer;
 }
 
-// Calls handlers[type](object) for each object of the answer, in lines of JSON, and returns the last. A long one lets the page breathe.
+// Calls handlers[type](object) for each object of the answer, and returns the last. A long one lets the page breathe.
 export async function view(given, handlers, signal) {
   const reader = (await ask("weir/api/v1/view", given, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let worked = performance.now();
-  for (let done = false; !done;) {
-    const got = await reader.read();
-    done = got.done;
-    const parts = (rest + (got.value ?? "\n")).split("\n");
-    rest = parts.pop();
-    for (const part of parts.filter(Boolean)) {
-      const object = JSON.parse(part);
-      if (object.type === "error") throw failure(part);
-      if (object.type === "end") return object;
-      handlers[object.type]?.(object);
-      if (performance.now() - worked < 12) continue;
-      await new Promise((resume) => setTimeout(resume));
+  try {
+    for (let done = false; !done;) {
+      const got = await reader.read();
       signal?.throwIfAborted();
-      worked = performance.now();
+      done = got.done;
+      const parts = (rest + (got.value ?? "\n")).split("\n");
+      rest = parts.pop();
+      for (const part of parts.filter(Boolean)) {
+        const object = JSON.parse(part);
+        if (object.type === "error") throw failure(part);
+        if (object.type === "end") return object;
+        handlers[object.type]?.(object);
+        if (performance.now() - worked < 12) continue;
+        await new Promise((resume) => setTimeout(resume));
+        signal?.throwIfAborted();
+        worked = performance.now();
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {});
   }
   throw failure("the answer ended too early");
 }
@@ -51,12 +56,13 @@ const json = async (...given) => (await ask(...given)).json();
 const data = async (path, given, signal) => (await json("loki/api/v1/" + path, { start: spool.oldest, end: spool.newest, ...given }, signal)).data ?? [];
 export const context = (...given) => json("weir/api/v1/context", ...given);
 export const status = () => json("weir/api/v1/status");
-export const labelNames = () => data("labels");
-export const labelValues = (name, query = "") => data(`label/${encodeURIComponent(name)}/values`, { query });
+export const labelNames = (signal) => data("labels", {}, signal);
+export const labelValues = (name, query = "", signal = null) => data(`label/${encodeURIComponent(name)}/values`, { query }, signal);
 export const metric = (...given) => data("query_range", ...given);
 
+// A browser cannot set a header of a WebSocket, so the tenant is a parameter.
 export function tailSocket(given) {
-  const url = new URL("loki/api/v1/tail?" + parameters(given), location.href.split("#")[0]);
+  const url = new URL("weir/api/v1/tail?" + parameters({ ...given, tenant: state.tenant }), location.href.split("#")[0]);
   url.protocol = url.protocol.replace("http", "ws");
   return new WebSocket(url);
 }

@@ -1,10 +1,13 @@
-// The answer to a metric query: lines over time, and the same as a table.
+// The answer to a metric query: lines over time, or a table. The legend switches series off and on.
 
-import { coloured, make } from "./dom.js";
-import { clock, is } from "./state.js";
+import { button, coloured, make, named } from "./dom.js";
+import { change, clock, is, state } from "./state.js";
 import { TimePlot } from "./timeplot.js";
 
 const MOST = 50;  // series
+// The names of series that are not shown.
+const hidden = () => new Set(state.hide.split("\n"));
+const hide = (names) => change({ hide: names.filter(Boolean).join("\n") }, { step: false });
 const short = (n) => (n === undefined ? "" : n && (Math.abs(n) >= 1e5 || Math.abs(n) < 1e-3) ? n.toExponential(2) : String(+n.toFixed(3)));
 
 export class Chart {
@@ -15,6 +18,7 @@ export class Chart {
   table = make("div", { class: "chart-table", tabindex: 0, role: "region", "aria-label": "Values as a table" });
   element = make("section", { class: "chart", "aria-label": "Chart" }, this.picture, this.legend, this.table);
   series = [];
+  shown = [];  // those of them that are not hidden
 
   // `result`: a matrix of Loki. Seconds.
   set({ result }, start, step, steps) {
@@ -23,18 +27,38 @@ export class Chart {
       at: new Map(values.map(([time, value]) => [Math.round((time - start) / step), Number(value)])),
     }));
     this.plot.set(start * 1000, step * 1000, steps, 1);
-    this.legend.replaceChildren(...this.series.map((one) => coloured(one.hue, make("li", {}, one.name))), ...(result.length > MOST ? [make("li", {}, `and ${result.length - MOST} more`)] : []));
+    this.switches = this.series.map(({ name, hue }) => coloured(hue, button(name, (event) => this.turn(name, event.shiftKey), { title: "hide or show; with Shift: only this one" })));
+    this.all = button("Show all", () => hide([]));
+    const more = result.length > MOST ? [`and ${result.length - MOST} more`] : [];
+    this.legend.replaceChildren(...[...this.switches, this.all, ...more].map((one) => make("li", {}, one)));
     this.draw();
   }
 
+  clear() {
+    this.set({ result: [] }, 0, 1, 0);
+  }
+
+  // Hides a series or shows it again. `alone`: hides all others, or shows them again.
+  turn(name, alone) {
+    const off = hidden();
+    const others = this.series.map((one) => one.name).filter((one) => one !== name);
+    if (alone) hide(others.every((one) => off.has(one)) ? [] : others);
+    else if (off.delete(name)) hide([...off]);
+    else hide([...off, name]);
+  }
+
   draw() {
-    const values = this.series.flatMap(({ at }) => [...at.values()]).filter(Number.isFinite);
+    const off = hidden();
+    this.shown = this.series.filter(({ name }) => !off.has(name));
+    this.switches?.forEach((one, i) => (one.ariaPressed = this.shown.includes(this.series[i])));
+    if (this.all) this.all.parentNode.hidden = this.shown.length === this.series.length;
+    const values = this.shown.flatMap(({ at }) => [...at.values()]).filter(Number.isFinite);
     const low = Math.min(0, ...values);
     const high = Math.max(low + 1e-9, ...values);
     const point = (step, value) => `${step} ${1 - (value - low) / (high - low)}`;
-    this.scale.replaceChildren(...[high, (high + low) / 2, low].map((value) => make("span", {}, short(value))));
+    this.scale.replaceChildren(...[high, (high + low) / 2, low].map((value) => make("span", {}, values.length ? short(value) : "")));
     this.plot.picture.setAttribute("viewBox", `0 -.02 ${Math.max(1, this.plot.steps - 1)} 1.04`);
-    this.plot.picture.replaceChildren(...this.series.map(({ at, hue }) => {
+    this.plot.picture.replaceChildren(...this.shown.map(({ at, hue }) => {
       const d = [...at].filter(([, value]) => Number.isFinite(value)).map(([step, value]) => `${at.has(step - 1) ? "L" : "M" + point(step - 0.1, value) + "L"}${point(step, value)}`);
       return coloured(hue, make("path", { d: d.join("") }));
     }));
@@ -48,14 +72,14 @@ export class Chart {
   }
 
   describe(step) {
-    const parts = this.series.filter(({ at }) => at.has(step)).map(({ name, at }) => `${name}: ${short(at.get(step))}`);
+    const parts = this.shown.filter(({ at }) => at.has(step)).map(({ name, at }) => `${name}: ${short(at.get(step))}`);
     return [this.time(step), ...parts.slice(0, 8)].join(" \u00b7 ");
   }
 
   fill() {
-    const steps = [...Array(this.plot.steps).keys()].filter((step) => this.series.some(({ at }) => at.has(step))).slice(-1000).reverse();
-    const cells = (first, kind, texts) => make("tr", {}, make("th", { scope: kind === "td" ? "row" : "col" }, first), texts.map((text) => make(kind, {}, text)));
-    this.table.replaceChildren(make("table", {}, make("thead", {}, cells("Time", "th", this.series.map(({ name }) => name))),
-      make("tbody", {}, steps.map((step) => cells(this.time(step), "td", this.series.map(({ at }) => short(at.get(step))))))));
+    const steps = [...Array(this.plot.steps).keys()].filter((step) => this.shown.some(({ at }) => at.has(step))).slice(-1000).reverse();
+    const names = ["Time", ...this.shown.map(({ name }) => name)];
+    this.table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, names.map((name) => make("th", { scope: "col" }, name)))),
+      make("tbody", {}, steps.map((step) => named(this.time(step), ...this.shown.map(({ at }) => short(at.get(step))))))));
   }
 }

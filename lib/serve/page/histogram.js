@@ -1,6 +1,7 @@
 // How many lines there are over time, by level. It comes after the lines, from the same scan, and never keeps them waiting.
 
 import { button, count, counted, make } from "./dom.js";
+import { quote } from "./logql.js";
 import { levelClass } from "./row.js";
 import { clock, toMs } from "./state.js";
 import { TimePlot } from "./timeplot.js";
@@ -21,8 +22,8 @@ export class Histogram {
     this.element.classList.toggle("old", share < 1);
   }
 
-  // `filter(level)`: one wants to see that level alone.
-  set({ start, step_ns: step, buckets }, filter) {
+  // turn(stage): one wants to see a level alone, or all again.
+  set({ start, step_ns: step, buckets }, query, turn) {
     this.levels = Object.entries(buckets).map(([level, counts]) => ({ level, counts: new Map(counts) })).sort((a, b) => rank(a) - rank(b));
     const steps = Math.max(-1, ...this.levels.flatMap(({ counts }) => [...counts.keys()])) + 1;
     this.total = new Array(steps).fill(0);
@@ -41,13 +42,20 @@ export class Histogram {
     }));
     this.plot.picture.setAttribute("viewBox", `0 0 ${steps || 1} 1`);
     this.plot.set(toMs(start), step / 1e6, steps);
-    this.legend.replaceChildren(...this.levels.map(({ level, counts }) => button(`${level || "no level"} ${count([...counts.values()].reduce((a, b) => a + b, 0))}`,
-      () => filter(level), { class: levelClass(level), title: "only lines of this level" })));
+    this.legend.replaceChildren(...this.levels.map(({ level, counts }) => {
+      const stage = `| detected_level=${quote(level)}`;
+      return button(`${level} ${count([...counts.values()].reduce((a, b) => a + b, 0))}`, () => turn(stage),
+        { class: levelClass(level), "aria-pressed": query.includes(stage), title: "only lines of this level, or all" });
+    }));
+  }
+
+  clear() {
+    this.set({ start: 0, step_ns: 1e9, buckets: {} });
   }
 
   describe(i) {
     const all = counted(this.total[i], "line");
-    const parts = this.levels.filter(({ counts }) => counts.has(i)).map(({ level, counts }) => `${level || "no level"} ${count(counts.get(i))}`);
-    return `${clock(this.plot.start + i * this.plot.step)}: ${all} (${parts})`;
+    const parts = this.levels.filter(({ counts }) => counts.has(i)).map(({ level, counts }) => `${level} ${count(counts.get(i))}`);
+    return `${clock(this.plot.start + i * this.plot.step)}: ${all} (${parts.join(", ")})`;
   }
 }

@@ -1,30 +1,65 @@
-// Which labels there are, and their values: each is a switch that puts it into the query.
+// Which labels there are, and their values. Each is a switch that puts it into the query, and one that leaves it out.
 
 import { labelNames, labelValues } from "./api.js";
 import { button, find, make, say } from "./dom.js";
-import { hasMatcher, withMatcher } from "./logql.js";
+import { choiceOf, withChoice } from "./logql.js";
 import { change, is, state } from "./state.js";
+import { update as updateStatus } from "./status.js";
 
-export async function update() {
-  const opens = find("labels").hidden;
-  find("labels").hidden = !is("labels");
-  if (!opens || !is("labels")) return;
-  const lists = make("div", { class: "label-lists" });
-  const filter = make("input", {
-    type: "search", placeholder: "find a value", "aria-label": "Find a value",
-    oninput: () => lists.querySelectorAll("button").forEach((one) => (one.hidden = !one.textContent.includes(filter.value))),
-  });
-  find("labels").replaceChildren(make("header", {}, make("h2", {}, "Labels"), filter, button("\u2715", () => change({ labels: "0" }), { "aria-label": "Close the labels" })), lists);
-  filter.focus();
+const MOST = 1000;  // values of a label
+let request = null;
+let shownFor = null;  // the tenant
+let query = "q";      // what the switches change
+
+function switches(name, value) {
+  const turn = (choice) => () => {
+    const before = state[query] || "{}";
+    change({ [query]: withChoice(before, name, value, choiceOf(before, name, value) === choice ? "" : choice), at: "", ctx: "" });
+  };
+  const take = button(value, turn("="), { class: "value" });
+  const leave = button("\u2260", turn("!="), { "aria-label": `without ${name} ${value}`, title: "leave this value out" });
+  const line = make("div", { class: "label-value" }, take, leave);
+  line.show = () => {
+    const choice = choiceOf(state[query], name, value);
+    take.ariaPressed = choice === "=";
+    leave.ariaPressed = choice === "!=";
+  };
+  line.show();
+  return line;
+}
+
+// Shows the labels, or what the query `name` now has of them.
+export async function update(name = query) {
+  query = name;
+  const box = find("labels");
+  if (!is("labels")) {
+    request?.abort();
+    shownFor = null;
+    box.hidden = true;
+    return;
+  }
+  if (shownFor === state.tenant) return box.querySelectorAll(".label-value").forEach((line) => line.show());
+  const opens = box.hidden;
+  request?.abort();
+  const { signal } = (request = new AbortController());
+  shownFor = state.tenant;
+  box.hidden = false;
+  const lists = make("div", { class: "lists" });
+  const search = () => lists.querySelectorAll(".label-value").forEach((line) => (line.hidden = !line.firstChild.textContent.includes(filter.value)));
+  const filter = make("input", { type: "search", placeholder: "find a value", "aria-label": "Find a value", oninput: search });
+  box.replaceChildren(make("header", {}, make("h2", {}, "Labels"), filter, button("\u2715", () => change({ labels: "0" }), { "aria-label": "Close the labels" })), lists);
+  if (opens) filter.focus();
   try {
-    for (const name of await labelNames()) {
-      const values = await labelValues(name);
-      lists.append(make("details", { open: values.length < 20 && "" }, make("summary", {}, name), values.slice(0, 1000).map((value) => button(value, ({ currentTarget }) => {
-        change({ q: withMatcher(state.q, name, hasMatcher(state.q, name, value) ? "" : "=", value), at: "" });
-        for (const one of currentTarget.parentNode.children) one.ariaPressed = one === currentTarget && hasMatcher(state.q, name, value);
-      }, { "aria-pressed": hasMatcher(state.q, name, value) }))));
+    await updateStatus();  // of which time there are records
+    for (const label of await labelNames(signal)) {
+      const values = await labelValues(label, "", signal);
+      lists.append(make("details", { open: values.length < 20 && "" }, make("summary", {}, `${label} `, make("span", { class: "dim" }, String(values.length))),
+        values.slice(0, MOST).map((value) => switches(label, value)), values.length > MOST && "and more"));
     }
+    search();
   } catch (error) {
+    if (signal.aborted) return;
+    shownFor = null;
     say(`cannot read the labels: ${error.message}`);
   }
 }

@@ -6,7 +6,11 @@
 // How a line looks that goes on with a trace (Java, JavaScript, .NET, Python, Go, Ruby, Rust); and one that does within a trace.
 const FRAME = /^(\s+at |\s+\.{3} \d+ (more|common)|Caused by: |\s*Suppressed: |\s+File "|\s+from .*:\d+:in |\t\S+\.go:\d+|goroutine \d+ \[|\s+\d+: 0x)/;
 const INNER = /^(\s+\S|[\w./*()]+\(.*\)$)/;
-const MOST = 200000;  // with live ones; beyond, the oldest go
+export const MOST = 200000;  // with live ones; beyond, the oldest go
+
+export const identity = ({ ts, line, metadata, stream }) => JSON.stringify([ts, line, metadata, stream.key]);
+const isFrame = (item) => (item.isFrame ??= FRAME.test(item.line));
+const isInner = (item) => (item.isInner ??= INNER.test(item.line));
 
 export const isError = ({ level }) => /^(err|crit|fatal|emerg|alert|panic)/.test(level);
 
@@ -37,6 +41,12 @@ export class Lines {
     return { ts, ms: ts / 1e6, line, metadata, parsed, level, stream, height: 0 };
   }
 
+  // What identifies the lines of the oldest moment.
+  ofOldestMoment() {
+    const { ts } = this.older.at(-1);
+    return this.older.slice(this.older.findLastIndex((one) => one.ts !== ts) + 1).map(identity);
+  }
+
   // Of live ones that come late, each finds its place.
   addNewer(item) {
     let at = this.newer.length;
@@ -56,7 +66,7 @@ export class Lines {
     for (const item of this.inTime()) {
       const head = heads.get(item.stream);
       item.fold = 0;
-      item.frame = folds && head && (FRAME.test(item.line) || (head.fold > 0 && INNER.test(item.line)));
+      item.frame = folds && head && (isFrame(item) || (head.fold > 0 && isInner(item)));
       if (item.frame) head.fold++;
       else heads.set(item.stream, item);
       if (!item.frame || head.unfolded) out.push(item);
@@ -69,12 +79,16 @@ export class Lines {
     const all = [...this.streams.values()];
     const names = new Set(all.flatMap(({ labels }) => Object.keys(labels)));
     const shared = [...names].sort().filter((name) => all.every(({ labels }) => labels[name] === all[0].labels[name]));
-    const differ = [...new Set(["namespace", "app", "pod", "container", ...names])]
-      .filter((name) => !shared.includes(name) && !/^(service_name|detected_level|level|filename|node_name|job|__.*)$/.test(name));
+    let differ = [...new Set(["namespace", "app", "pod", "container", ...names])]
+      .filter((name) => !shared.includes(name) && !/^(service_name|detected_level|level|filename|node_name|job|stream|__.*)$/.test(name));
+    // A label that follows from another one says nothing: the namespace and the app of a pod.
+    const kinds = (...some) => new Set(all.map(({ labels }) => some.map((name) => labels[name]).join("\n"))).size;
+    for (const name of [...differ]) {
+      const others = differ.filter((one) => one !== name);
+      if (others.some((other) => kinds(other) === kinds(other, name))) differ = others;
+    }
     for (const stream of all) {
-      const values = differ.map((name) => stream.labels[name]).filter(Boolean);
-      // The app of a pod, with which the pod's name begins, says nothing.
-      stream.name = values.filter((value) => !values.some((other) => other.startsWith(value + "-"))).join(" ");
+      stream.name = differ.map((name) => stream.labels[name]).filter(Boolean).join(" ");
       stream.hue = Array.from(stream.name).reduce((hash, c) => (hash * 31 + c.codePointAt(0)) % 360, 7);
     }
     return shared.map((name) => [name, all[0].labels[name]]);

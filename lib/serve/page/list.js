@@ -27,8 +27,14 @@ export class List {
 
   // In the order of the screen. `fresh`: no row can stay.
   set(items, fresh = false) {
+    const before = this.items;
     this.items = items;
     items.forEach((item, i) => (item.index = i));
+    // Where the anchor is gone, the next item that stays takes its place.
+    if (this.anchor && !this.has(this.anchor.item)) {
+      const item = before.slice(before.indexOf(this.anchor.item)).find((one) => this.has(one));
+      this.anchor = item && { item, away: this.anchor.away };
+    }
     if (fresh) this.drop();
     this.layOut();
   }

@@ -37,16 +37,55 @@ function selector(query) {
 const printed = (matchers) => "{" + matchers.map(({ name, op, value }) => name + op + quote(value)).join(`, `) + "}";
 const escaped = (value) => value.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
 
-// The query with the label held to the value, by = or !=. Without `op`: with nothing said of the label.
+// The query with the label held to the value, by = or !=.
 export function withMatcher(query, name, op, value) {
-  const own = op ? [{ name, op, value }] : [];
+  const own = { name, op, value };
   const found = selector(query);
-  if (!found) return query.includes("{") ? query : `${printed(own)} ${query}`.trim();
+  if (!found) return query.includes("{") ? query : `${printed([own])} ${query}`.trim();
   const others = found.matchers.filter((m) => m.name !== name || (op === "!=" && m.value !== value));
-  return query.slice(0, found.from) + printed([...others, ...own]) + query.slice(found.to);
+  return query.slice(0, found.from) + printed([...others, own]) + query.slice(found.to);
 }
 
-export const hasMatcher = (query, name, value) => (selector(query)?.matchers ?? []).some((m) => m.name === name && m.op === "=" && m.value === value);
+// The alternatives of an expression: of "a|b(c|d)" they are "a" and "b(c|d)".
+function alternatives(expression) {
+  const out = [""];
+  let depth = 0;
+  for (const part of expression.match(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|./gs) ?? []) {
+    if (part === "|" && depth === 0) out.push("");
+    else out[out.length - 1] += part;
+    depth += (part === "(") - (part === ")");
+  }
+  return out;
+}
+
+const plain = (expression) => expression.replace(/\\([\\.+*?()|[\]{}^$-])/g, "$1");
+const isPlain = (expression) => escaped(plain(expression)) === expression;
+const expressions = (matchers) => matchers.flatMap(({ op, value }) => (op.endsWith("~") ? alternatives(value) : [escaped(value)]));
+
+// The matchers of the label that take values (the first: several have to hold at once), or that leave values out.
+const matchersOf = (matchers, name, op) => matchers.filter((m) => m.name === name && m.op[0] === op[0]).slice(0, op === "=" ? 1 : Infinity);
+
+// "=": the query takes this value of the label, alone or with others. "!=": it leaves the value out. "": neither.
+export function choiceOf(query, name, value) {
+  const matchers = selector(query)?.matchers ?? [];
+  return ["=", "!="].find((op) => expressions(matchersOf(matchers, name, op)).includes(escaped(value))) ?? "";
+}
+
+// The query with this choice of the value.
+export function withChoice(query, name, value, choice) {
+  const found = selector(query);
+  if (!found) return choice ? withMatcher(query, name, choice, value) : query;
+  let { matchers } = found;
+  for (const op of ["=", "!="]) {
+    const own = matchersOf(matchers, name, op);
+    const kept = expressions(own).filter((one) => one !== escaped(value));
+    if (choice === op) kept.push(escaped(value));
+    else if (kept.length === expressions(own).length) continue;
+    const next = kept.length === 1 && isPlain(kept[0]) ? { name, op, value: plain(kept[0]) } : { name, op: op[0] + "~", value: kept.join("|") };
+    matchers = matchers.filter((m) => !own.includes(m)).concat(kept.length ? next : []);
+  }
+  return query.slice(0, found.from) + printed(matchers) + query.slice(found.to);
+}
 
 // The selector, which need not be whole, with nothing said of one label.
 export function otherMatchers(query, label) {
@@ -54,6 +93,18 @@ export function otherMatchers(query, label) {
   const others = matchers.filter(({ name }) => name !== label);
   return others.length ? printed(others) : "";
 }
+
+// The query without its comparisons of this field with a text by =.
+export function withoutComparison(query, field) {
+  const all = words(query);
+  const at = all.findIndex(({ text }, i) => text === "|" && all[i + 1]?.text === field && all[i + 2]?.text === "=" && isString(all[i + 3]?.text ?? ""));
+  if (at < 0) return query;
+  const end = all[at + 3];
+  return withoutComparison((query.slice(0, all[at].at).trimEnd() + " " + query.slice(end.at + end.text.length).trimStart()).trim(), field);
+}
+
+// What somebody wrote who knows no LogQL: a text to look for.
+export const isPlainText = (text) => /[^\d.\s]/.test(text) && /^[\w\s.:/-]+$/.test(text);
 
 export const withStage = (query, stage) => (query.includes(stage) ? query : `${query.trim() || "{}"} ${stage}`);
 

@@ -1,33 +1,38 @@
 // One column: a query, its histogram and its lines, or its chart.
 //
-// Live lines never move what somebody reads: they come in only while the list stands at its newest edge, is not paused, and nobody
-// has text selected, the pointer down, a line unfolded or the cursor on one. Until then they wait, and a button says how many.
+// Live lines never move what somebody reads: they come in while the list stands at its newest edge, is not paused, and nobody has text
+// selected, the pointer down, a line unfolded or the cursor on one. Until then they wait, and a button says how many.
 
 import { metric, view } from "./api.js";
 import { Chart } from "./chart.js";
-import { button, count, counted, make, say } from "./dom.js";
+import { button, count, counted, labelSpans, make, say } from "./dom.js";
 import { Histogram } from "./histogram.js";
-import { Lines, jsonFields } from "./lines.js";
-import { hasStage, isMetric, marks, quote, withMatcher, withStage } from "./logql.js";
+import { Lines, MOST, identity, jsonFields } from "./lines.js";
+import { hasStage, isMetric, isPlainText, marks, quote, withMatcher, withStage, withoutComparison } from "./logql.js";
 import { QueryBox } from "./query_box.js";
 import { Reader } from "./reader.js";
-import { change, is, range, state } from "./state.js";
+import { change, is, range, spool, state } from "./state.js";
 import { update } from "./status.js";
 import { follow } from "./tail.js";
 
-const WAITING = 100000;  // live lines at most that wait
+const MANY = 100000;  // lines at most of one answer, and of live lines that wait
+const OFTEN = 200;    // milliseconds between two times that live lines come in
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400];  // of metrics, in seconds
 
 export class Pane extends Reader {
   histogram = new Histogram();
   chart = new Chart();
   shared = make("div", { class: "shared" });
-  wait = button("", () => this.letIn(true), { class: "waiting", hidden: "" });
+  wait = button("", () => this.letIn(true), { class: "pill waiting", hidden: "" });
+  further = button("Older lines", () => this.readOlder(), { class: "pill further", hidden: "" });
+  note = make("p", { class: "note" });
+  more = false;  // there are older lines than those that were read
+  start = null;  // where the range of the query begins
+  end = null;
   waiting = [];
   lost = 0;
+  cameIn = 0;  // when live lines came in
   paused = false;
-
-  labels = [];  // the names of all
 
   // name: of its query in the state.
   constructor(name, label) {
@@ -41,13 +46,15 @@ export class Pane extends Reader {
     this.name = name;
     this.box = new QueryBox(name, "Query" + label, () => this.ask(), () => this.fields());
     this.element = make("section", { class: "pane" }, this.histogram.element, this.chart.element, this.shared,
-      make("div", { class: "pane-body" }, this.feed, this.wait));
+      make("div", { class: "pane-body" }, this.feed, this.note, this.further, this.wait));
     this.list.scrolled = () => {
       if (!this.list.edge && this.mayMove()) this.letIn();
+      if (this.list.isAt(this.oldEdge)) this.readOlder();
+      this.showFurther();
       this.scrolled?.();
     };
     this.feed.onpointerdown = () => (this.held = true);
-    addEventListener("pointerup", () => this.letIn((this.held = false)));
+    for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => this.letIn((this.held = false)));
   }
 
   get query() {
@@ -58,95 +65,202 @@ export class Pane extends Reader {
     return state.order === "top" ? "start" : "end";
   }
 
+  get oldEdge() {
+    return state.order === "top" ? "end" : "start";
+  }
+
   get plot() {
     return (isMetric(this.query) ? this.chart : this.histogram).plot;
   }
 
+  // The query in the box. Plain words are looked for.
+  get typed() {
+    const { value } = this.box;
+    return isPlainText(value) ? `|= ${quote(value)}` : value;
+  }
+
   // What stands in the box is asked for, also when it is the same as before.
   ask() {
-    this.box.value === state[this.name] ? this.run() : this.put(this.box.value);
+    this.typed === state[this.name] ? this.run() : this.put(this.typed);
   }
 
   put(query) {
-    change({ [this.name]: query, at: "", ctx: "" });
+    change({ [this.name]: query, at: "", ctx: "", hide: "" });
   }
 
   async run() {
     this.request?.abort();
+    clearTimeout(this.noting);
     this.live(false);
     const { signal } = (this.request = new AbortController());
     const metrics = isMetric(this.query);
-    this.box.value = state[this.name];
+    this.box.clear();
     this.marks = marks(this.query);
     this.element.classList.toggle("metrics", metrics);
     this.feed.ariaBusy = true;
+    this.more = false;
     const told = update();
     try {
-      if (!state.from) await told;  // of "all there is": when it begins
+      if (!state.from) await told;  // when "all there is" begins
+      signal.throwIfAborted();
+      Object.assign(this, range());
       await (metrics ? this.runMetric(signal) : this.runLines(signal));
     } catch (error) {
       if (signal.aborted) return;
-      this.histogram.progress(1);
-      this.box.fail(error);
-      say(error.message);
+      this.fail(error);
+      this.feed.ariaBusy = false;
+      return;
     }
+    if (signal.aborted) return;
     this.feed.ariaBusy = false;
     this.live(is("live"));
   }
 
+  // What was shown before is no answer to this query.
+  fail(error) {
+    this.histogram.progress(1);
+    if (!this.request.answers) {
+      this.clear();
+      this.histogram.clear();
+      this.chart.clear();
+    }
+    this.note.textContent = "";
+    this.show();
+    this.box.fail(error, state[this.name]);
+    say("");
+  }
+
+  clear() {
+    this.lines = new Lines();
+    this.named = false;
+    Object.assign(this.list, { edge: this.edge, cursor: null });
+    this.fresh = true;
+    this.request.answers = true;
+  }
+
   async runMetric(signal) {
-    const { start, end } = range();
-    const to = Number(end) / 1e9;
-    const from = start ? Number(start) / 1e9 : to - 3600;
+    const to = Number(this.end) / 1e9;
+    const from = this.start ? Number(this.start) / 1e9 : to - 3600;
     const step = STEPS.find((one) => one >= (to - from) / 200) ?? Math.ceil((to - from) / 200);
     const [first, last] = [Math.floor(from / step) * step, Math.ceil(to / step) * step];
     const data = await metric({ query: this.query, start: first, end: last, step }, signal);
+    this.clear();
     this.chart.set(data, first, step, (last - first) / step + 1);
-    say(`${data.result.length} series: a value every ${step} s`);
+    say(data.result.length ? `${data.result.length} series: a value every ${step} s` : "no values: try a longer time");
   }
 
   async runLines(signal) {
-    const { start, end } = range();
-    const streams = new Map();
-    let lines = null;
-    const begin = () => {
-      if (lines) return;
-      lines = this.lines = new Lines();
-      Object.assign(this.list, { edge: this.edge, cursor: null });
-      this.fresh = true;
-    };
     this.histogram.progress(0);
-    const { more, why } = await view({
-      query: this.query, start, end: end + 1n, direction: "backward", buckets: 90, limit: state.limit,
-    }, {
-      stream: ({ id, labels }) => streams.set(id, (begin(), (this.named = false), lines.stream(labels))),
-      line: (object) => {
-        lines.older.push(lines.item(object, streams.get(object.s)));
-        this.painting ??= setTimeout(() => this.show(), lines.size < 300 ? 0 : 150);
-      },
-      progress: ({ done, all }) => this.histogram.progress(Math.min(0.99, done / all || 0)),
-      histogram: (object) => this.histogram.set(object, (level) => this.filter("", "detected_level", "=", level)),
-    }, signal);
-    begin();
+    const { more, why } = await this.read({ start: this.start, end: this.end + 1n, limit: state.limit, buckets: 90 }, signal);
+    if (!this.request.answers) this.clear();
+    if (!this.request.counted) this.histogram.clear();
+    this.more = more;
     this.histogram.progress(1);
     this.show();
-    say((lines.size ? counted(lines.size, "line") : "no lines: try a longer time or a shorter query") + (more ? " and older ones" : "") + (why && why !== "limit" ? ` (${why})` : ""));
-    const item = this.name === "q" && lines.inTime().find(({ ts }) => ts === state.at);
+    this.tell(why);
+    await this.reachCursor(signal);
+  }
+
+  // Reads lines, the newest first, and puts those that are new behind the oldest one.
+  read(given, signal, isNew = () => true) {
+    const streams = new Map();
+    const { request } = this;
+    return view({ query: this.query, direction: "backward", ...given }, {
+      stream: ({ id, labels }) => {
+        if (!request.answers) this.clear();
+        const known = this.lines.streams.size;
+        streams.set(id, this.lines.stream(labels));
+        this.named &&= this.lines.streams.size === known;
+      },
+      line: (object) => {
+        const item = this.lines.item(object, streams.get(object.s));
+        if (isNew(item)) this.lines.older.push(item);
+        this.painting ??= setTimeout(() => this.show(), this.lines.size < 300 ? 0 : 150);
+      },
+      progress: ({ done, all }) => this.histogram.progress(Math.min(0.99, done / all || 0)),
+      histogram: (object) => {
+        request.counted = true;
+        this.histogram.set(object, this.query, (stage) => {
+          const others = withoutComparison(state[this.name], "detected_level");
+          this.put(this.query.includes(stage) ? others : withStage(others, stage));
+        });
+      },
+    }, signal);
+  }
+
+  tell(why = "") {
+    const { size } = this.lines;
+    const found = counted(size, "line") + (this.more ? " and older ones" : "");
+    const none = "no lines: " + (spool.records ? "try a longer time or a shorter query" : "this spool has no records yet");
+    const text = (size ? found : none) + (why && why !== "limit" ? ` (${why})` : "");
+    this.note.textContent = size ? "" : text;
+    say(text);
+  }
+
+  // Reads older lines, back to `start`. What one reads does not move.
+  async readOlder({ start = this.start, limit = Number(state.limit) } = {}) {
+    const { request, lines } = this;
+    const oldest = lines.older.at(-1);
+    if (!this.more || this.reading === request || !oldest || lines.size >= MOST) return;
+    this.reading = request;
+    this.histogram.progress(0);
+    // Of the oldest moment some lines are known, and others may not be.
+    const known = lines.ofOldestMoment();
+    const isNew = (item) => {
+      const at = item.ts === oldest.ts ? known.indexOf(identity(item)) : -1;
+      if (at >= 0) known.splice(at, 1);
+      return at < 0;
+    };
+    if (this.list.edge === this.oldEdge) this.list.hold((this.list.edge = ""));
+    const most = Math.min(limit + known.length, MANY);
+    try {
+      const { more } = await this.read({ start, end: BigInt(oldest.ts) + 1n, limit: most, buckets: 0 }, request.signal, isNew);
+      this.more = more;
+      this.tell();
+    } catch (error) {
+      if (!request.signal.aborted) say(`cannot read older lines: ${error.message}`);
+    }
+    if (this.reading === request) this.reading = null;
+    if (request.signal.aborted) return;
+    this.histogram.progress(1);
+    this.show();
+  }
+
+  // A link may lead to an older line. Some lines before it are read too.
+  async reachCursor(signal) {
+    if (this.name !== "q" || !/^\d+$/.test(state.at)) return;
+    const at = BigInt(state.at);
+    if (this.more && at < BigInt(this.lines.oldest.ts) && at >= this.start) {
+      await this.readOlder({ start: at, limit: MANY });
+      this.more = true;
+      await this.readOlder();
+    }
+    if (signal.aborted) return;
+    const item = this.lines.inTime().find(({ ts }) => ts === String(at));
     if (item) this.select(item, { focus: false, middle: true });
+    else say(`the line of this link is not among these ${counted(this.lines.size, "line")}`);
   }
 
   show(fresh = false) {
     clearTimeout(this.painting);
     this.painting = null;
     if (!this.named) {
-      const names = () => [...this.lines.streams.values()].map(({ name }) => name).join("\n");
-      const before = names();
-      this.shared.replaceChildren(...this.lines.nameStreams().map(([name, value]) => make("span", {}, `${name}=`, make("b", {}, value))));
-      this.fresh ||= before !== names();
+      const names = () => [...this.lines.streams.values()].map(({ name }) => name);
+      const before = names().join("\n");
+      this.shared.replaceChildren(...labelSpans(this.lines.nameStreams()));
+      this.feed.style.setProperty("--source", Math.max(0, ...names().map(({ length }) => Math.min(28, length))) + "ch");
+      this.fresh ||= before !== names().join("\n");
       this.named = true;
     }
     super.show(fresh || this.fresh);
     this.fresh = false;
+    if (this.lines.size) this.note.textContent = "";
+    this.showFurther();
+  }
+
+  showFurther() {
+    this.further.hidden = !this.more || this.lines.size >= MOST || !this.list.isAt(this.oldEdge);
+    this.further.classList.toggle("top", this.oldEdge === "start");
   }
 
   select(item, how) {
@@ -178,7 +292,9 @@ export class Pane extends Reader {
   }
 
   live(on) {
-    if (on === Boolean(this.stop) || (on && isMetric(this.query))) return;
+    // A range that ended gets no new lines. Behind an answer that is under way they begin at its end.
+    on &&= !isMetric(this.query) && !state.to && this.feed.ariaBusy !== "true";
+    if (on === Boolean(this.stop)) return;
     this.stop = this.stop?.();
     this.waiting = [];
     this.lost = 0;
@@ -187,29 +303,28 @@ export class Pane extends Reader {
     const since = this.lines.newest?.ts ?? String(range().end);
     this.stop = follow({
       query: this.query, since, seen: this.lines.older.filter(({ ts }) => ts === since).map((item) => ({ ...item, labels: item.stream.labels })),
-      isLabel: (name) => !this.labels.length || this.labels.includes(name),
       got: (objects) => {
-        this.waiting.push(...objects);
-        this.lost += this.waiting.splice(0, this.waiting.length - WAITING).length;
-        this.letIn();
+        for (const object of objects) this.waiting.push(object);
+        if (this.waiting.length > MANY) this.lost += this.waiting.splice(0, this.waiting.length - MANY).length;
+        this.coming ??= setTimeout(() => this.letIn((this.coming = null)), Math.max(0, this.cameIn + OFTEN - performance.now()));
       },
     });
-    this.list.stick(this.edge);
   }
 
   mayMove() {
     const selection = getSelection();
-    return !this.paused && !this.held && this.list.isAt(this.edge) && (selection.isCollapsed || !this.feed.contains(selection.anchorNode)) &&
+    return !this.paused && !this.held && this.list.isAt(this.edge) && (selection.isCollapsed || !selection.containsNode(this.feed, true)) &&
       !this.list.focused() && ![...this.list.rows.keys()].some(({ open }) => open);
   }
 
   // `asked`: the reader wants the lines that wait, whatever is in the way.
   letIn(asked = false) {
     if (asked) {
-      this.paused = false;
+      this.goOn();
       this.feed.focus({ preventScroll: true });
     }
     if (this.waiting.length && (asked || this.mayMove())) {
+      this.cameIn = performance.now();
       for (const object of this.waiting) {
         const known = this.lines.streams.size;
         const stream = this.lines.stream(object.labels);
@@ -217,6 +332,7 @@ export class Pane extends Reader {
         this.lines.addNewer(this.lines.item(object, stream));
       }
       this.waiting = [];
+      this.lost = 0;
       this.list.edge = this.edge;
       this.show();
     }

@@ -9,7 +9,7 @@ const OFFERS = {
   next: ['|= "', '!= "', '|~ "', '!~ "', ...STAGES.map((stage) => "| " + stage)],
   function: [..."sum avg max min count".split(" ").map((name) => name + " by ("), `topk(10, `, `quantile_over_time(0.99, `, "rate(", "bytes_rate(",
     ..."count bytes sum avg max min".split(" ").map((name) => name + "_over_time(")],
-  label: labelNames,
+  label: () => labelNames(),
   start: async () => (await labelNames()).map((name) => `{${name}="`),
   value: ({ label }, text) => labelValues(label, otherMatchers(text, label)),
   stage: (place, text, fields) => [...STAGES, ...fields()],
@@ -116,7 +116,8 @@ export class QueryBox {
   }
 
   // The line of the query with the place marked, what is wrong there, and what to do.
-  fail({ message, hint, line, col }) {
+  fail({ message, hint, line, col }, query) {
+    if (query !== this.value) line = 0;  // somebody writes on, so that the place is another one
     const lines = this.input.value.split("\n");
     const text = lines[line - 1];
     const at = Math.min(col - 1, text?.length ?? 0);

@@ -1,6 +1,6 @@
 // Lines that somebody reads: the list of a column, and that of a context. A cursor goes through them, by mouse and by keyboard.
 
-import { make, say } from "./dom.js";
+import { copy, make, say } from "./dom.js";
 import { Lines, isError } from "./lines.js";
 import { List } from "./list.js";
 import { isFixed, row } from "./row.js";
@@ -27,6 +27,7 @@ export class Reader {
         this.show();
         this.select(item);
       },
+      copy: ({ line }) => copy(line, "line"),
       ...act,
     };
   }
@@ -34,7 +35,9 @@ export class Reader {
   // `fresh`: no row can stay as it is.
   show(fresh = false) {
     const day = (ms) => clock(ms).slice(0, 10);
-    this.dates = this.lines.size > 0 && day(this.lines.oldest.ms) !== day(Date.now());
+    const dates = this.lines.size > 0 && day(this.lines.oldest.ms) !== day(Date.now());
+    fresh ||= dates !== this.dates;
+    this.dates = dates;
     this.list.set(this.lines.shown(state.order === "top", !this.whole), fresh);
   }
 
@@ -54,6 +57,6 @@ export class Reader {
 
   jump(direction) {
     const item = this.step(direction, isError);
-    say(item ? `${item.level} at ${clock(item.ms)}` : `no error ${direction > 0 ? "below" : "above"}`);
+    say(item ? `${item.level} at ${clock(item.ms).slice(this.dates ? 0 : 11)}` : `no error ${direction > 0 ? "below" : "above"} in these lines`);
   }
 }

@@ -1,4 +1,4 @@
-// One line: its row in the list, and its fields, which unfold below it.
+// One line: its row in the list, and the fields that unfold below it.
 
 import { button, bytes, coloured, counted, make, visible } from "./dom.js";
 import { jsonFields } from "./lines.js";
@@ -30,7 +30,7 @@ export function row(item, { act, marks, dates }) {
   const folded = item.fold + (item.unfolded ? 0 : line.split("\n").length - 1);
   const stop = (call) => (event) => call(item, event.stopPropagation());
   const letter = level === "unknown" ? "" : level.slice(0, 1).toUpperCase();
-  return make("article", { class: `row ${levelClass(level)}${item.frame ? " frame" : ""}${open ? " open" : ""}${item.here ? " here" : ""}`, tabindex: -1, onfocus: () => act.select(item) },
+  return make("article", { class: `row ${levelClass(level)}${item.frame ? " frame" : ""}${open ? " open full" : item.unfolded ? " full" : ""}${item.here ? " here" : ""}`, tabindex: -1, onfocus: () => act.select(item) },
     make("div", { class: "row-line", onclick: () => getSelection().isCollapsed && act.toggle(item) },
       make("span", { class: "letter", title: level, role: letter ? "img" : null, "aria-label": letter ? level : undefined }, letter),
       button(clock(item.ms).slice(dates ? 0 : 11), stop(act.toggle), { class: "time", tabindex: -1, "aria-expanded": Boolean(open), title: clock(item.ms) + "\n" + item.ts }),
@@ -50,9 +50,10 @@ function details(item, act) {
   return make("div", { class: "details" },
     make("div", { class: "actions" },
       act.context && [button("Context", () => act.context(item)), button("Beside", () => act.beside(item))],
+      button("Copy", () => act.copy(item)),
       line.length > MOST_OPEN && !item.whole && button(`Show all ${bytes(line.length)}`, () => act.whole(item))),
     make("table", {}, groups.filter(([, fields]) => fields.length).map(([kind, fields]) => make("tbody", {},
       make("tr", {}, make("th", { colspan: 3, scope: "rowgroup" }, kind)),
-      fields.map(([name, value]) => make("tr", {}, make("td", { class: "do" }, act.filter && [filter(kind, name, "=", value), filter(kind, name, "!=", value)]),
+      fields.map(([name, value]) => make("tr", {}, make("td", { class: "do" }, act.filter && /^[a-z_]\w*$/i.test(name) && [filter(kind, name, "=", value), filter(kind, name, "!=", value)]),
         make("th", { scope: "row" }, name), make("td", { class: "value" }, value.slice(0, 2000), value.length > 2000 && "\u2026")))))));
 }

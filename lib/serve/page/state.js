@@ -3,25 +3,30 @@
 //   q, q2     the queries of both columns; beside: there are two         from, to  "" (all), "1h" (until now), or nanoseconds
 //   limit     lines at most        order  "top": newest first            wrap, raw, fields, live, utc, labels, table  "1" or "0"
 //   at        the time of the line with the cursor                       tenant
+//   hide      names of series that no chart draws, one a line
 //   ctx       whose context is open: {"ts", "labels"}; cq, cb, ca: its filter, lines before and after
 
 const DEFAULTS = {
   q: "", q2: "", beside: "0", from: "", to: "", limit: "1000", order: "", wrap: matchMedia("(max-width: 640px)").matches ? "1" : "0", raw: "0",
-  fields: "0", live: "0", utc: "0", labels: "0", table: "0", at: "", tenant: "", ctx: "", cq: "", cb: "30", ca: "30",
+  fields: "0", live: "0", utc: "0", labels: "0", table: "0", at: "", hide: "", tenant: "", ctx: "", cq: "", cb: "30", ca: "30",
 };
 
 export const state = {};
 export const spool = {};  // oldest, newest: nanoseconds around what it has
 export const is = (name) => state[name] === "1";
 let listener = null;
+const address = (shown) => "#" + new URLSearchParams(Object.entries(shown).filter(([name, value]) => value !== DEFAULTS[name]));
 
 // `step`: "back" undoes it. The listener gets the names of what changed; `quiet`: it does not.
 export function change(changed, { step = true, quiet = false } = {}) {
   const names = Object.keys(changed).filter((name) => changed[name] !== state[name]);
   Object.assign(state, changed);
-  if (names.length) history[step ? "pushState" : "replaceState"](null, "", "#" + new URLSearchParams(Object.entries(state).filter(([name, value]) => value !== DEFAULTS[name])));
+  if (names.length) history[step ? "pushState" : "replaceState"](null, "", address(state));
   if (names.length && !quiet) listener(new Set(names));
 }
+
+// The address of a view that differs from this one.
+export const link = (changed) => location.href.split("#")[0] + address({ ...state, ...changed });
 
 function read() {
   const given = new URLSearchParams(location.hash.slice(1));

@@ -1,21 +1,52 @@
 // What lies in the spool, and whether it is delivered.
 
 import { status } from "./api.js";
-import { bytes, count, find, make } from "./dom.js";
-import { clock, spool } from "./state.js";
+import { bytes, count, counted, duration, find, make, named } from "./dom.js";
+import { clock, spool, state } from "./state.js";
 
-function print(name, value) {
-  if (/bytes|size/.test(name)) return bytes(value);
-  if (/est$/.test(name)) return clock(Date.parse(value));
-  if (typeof value === "number") return count(value);
-  return [value].flat().map((one) => (one?.name || one?.command) ?? one).join(`, `);
+function moment(text) {
+  const ms = Date.parse(text);
+  const ago = Date.now() - ms;
+  return `${ago < 1000 ? "now" : `${duration(ago)} ago`} (${clock(ms).slice(0, 19)})`;
 }
 
-export async function update() {
-  const found = await status().catch(({ message }) => ({ message }));
-  spool.oldest = (Date.parse(found.oldest) || 0) + "000000";
-  spool.newest = (Date.parse(found.newest) || 0) + 1 + "000000";
-  if (found.records) find("spool-brief").textContent = `${count(found.records)} records, ${bytes(found.bytes)}`;
-  find("spool-table").replaceChildren(...Object.entries(found)
-    .map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replace("_", " ")), make("td", {}, print(name, value ?? "none")))));
+// [name, text] of each row; without text it is left out.
+function rows(found) {
+  const { records, tenants = [], writer, consumers = [] } = found;
+  return [
+    ["Spool", found.spool],
+    ["Records", records ? `${count(records)} in ${counted(found.streams, "stream")}` + (found.line_bytes ? `, ${bytes(found.line_bytes)} of lines` : "") : "none yet"],
+    ["Newest", found.newest && moment(found.newest)],
+    ["Oldest", found.oldest && moment(found.oldest)],
+    ["Size on disk", bytes(found.bytes) + (found.max_size ? ` of ${bytes(found.max_size)} at most` : "")],
+    ["Written by", writer ? `${writer.command || "a process"} (process ${writer.pid})` : "no process at the moment"],
+    ["It waits", writer?.blocked],
+    ["This server", found.read_only ? "only reads" : "receives logs and reads them"],
+    ...consumers.map(({ name, behind, connected }) => ["Delivery", `waiting to be delivered to Loki${name ? ` by ${name}` : ""}: ${counted(behind, "record")}` +
+      (connected || !behind ? "" : "; no process delivers at the moment")]),
+    ["Held by rules", found.held > 0 && counted(found.held, "record")],
+    ["Refused by Loki", found.rejected > 0 && counted(found.rejected, "record")],
+    ["Tenants", tenants.some(Boolean) && tenants.map((name) => name || "(without)").join(", ")],
+    ["Version", `weir ${found.version}`],
+  ].filter(([, text]) => text);
+}
+
+let asked = null;  // the question under way, {tenant, answer}: others of the same tenant wait for its answer
+
+export function update() {
+  if (asked?.tenant === state.tenant) return asked.answer;
+  const mine = (asked = { tenant: state.tenant });
+  const told = (found, table) => {
+    if (asked === mine) show(found, table);
+  };
+  mine.answer = status().then((found) => told(found, rows(found)), ({ message }) => told({}, [["Error", `cannot read the status: ${message}`]]));
+  return mine.answer.finally(() => (asked = asked === mine ? null : asked));
+}
+
+function show(found, table) {
+  const ns = (text, more) => text && Date.parse(text) + more + "000000";
+  Object.assign(spool, { oldest: ns(found.oldest, 0), newest: ns(found.newest, 1), records: found.records });
+  find("spool-brief").textContent = found.records ? `${counted(found.records, "record")}, ${bytes(found.bytes)}` : "";
+  find("spool-table").replaceChildren(...table.map((row) => named(...row)));
+  find("tenants").replaceChildren(...(found.tenants ?? []).filter(Boolean).map((name) => make("option", { value: name })));
 }

@@ -1,56 +1,79 @@
-// New lines as they come: by a WebSocket; or by asking every second, where there is none, and for a tenant, whose name a page cannot
-// send with a WebSocket, and for {}, which Loki's tail refuses. What is known of the last moment is not told twice.
+// New lines as they come, by a WebSocket. Where none can be had, the page asks every second. A connection that ended begins again with
+// what came meanwhile. What is known of the last moment is not told twice.
 
 import { tailSocket, view } from "./api.js";
 import { say } from "./dom.js";
-import { state } from "./state.js";
 
-// The view tells the level apart from the metadata, and the WebSocket does not.
+const MOST = 5000;   // lines of what came meanwhile, in one answer
+const AGAIN = 1000;  // milliseconds between two questions
+const TRIES = 3;     // so often the WebSocket is tried again at once, and again each 30 questions
+
 const keyOf = ({ labels, metadata, parsed, line }) =>
   JSON.stringify([Object.entries({ ...labels, ...metadata, ...parsed, detected_level: "" }).sort(), line]);
 
 // got(objects): lines as the view has them, with `labels`, after the moment `since`, of which `seen` are known. Returns what ends it.
-export function follow({ query, since, seen, isLabel, got }) {
+export function follow({ query, since, seen, got }) {
   const ends = new AbortController();
-  let last = since;
+  const { signal } = ends;
+  let last = BigInt(since);
   let known = new Set(seen.map(keyOf));
   let socket = null;
   let failures = 0;
+  let complained = false;
 
+  // Lines that are older than the last one come late: they are told.
   function take(objects) {
     got(objects.filter((object) => {
-      if (BigInt(object.ts) > BigInt(last)) [last, known] = [object.ts, new Set()];
+      const ts = BigInt(object.ts);
+      if (ts > last) [last, known] = [ts, new Set()];
+      if (ts < last) return ts > BigInt(since);
       const key = keyOf(object);
-      return object.ts !== last ? BigInt(object.ts) > BigInt(since) : !known.has(key) && known.add(key);
+      return !known.has(key) && known.add(key);
     }));
   }
 
-  const again = (call, ms) => ends.signal.aborted || setTimeout(() => ends.signal.aborted || call(), ms);
+  const again = (call, ms) => setTimeout(() => signal.aborted || call(), ms);
 
   function listen() {
-    socket = tailSocket({ query, start: last, limit: 1000 });
+    socket = tailSocket({ query, start: last, limit: MOST });
+    socket.onopen = () => (failures = 0);
     socket.onmessage = ({ data }) => {
-      failures = 0;
+      if (signal.aborted) return;
       const { streams, dropped_entries: dropped } = JSON.parse(data);
-      take((streams ?? []).flatMap(({ stream, values }) => values.map(([ts, line]) => {
-        const all = Object.entries(stream);
-        return { ts, line, labels: Object.fromEntries(all.filter(([name]) => isLabel(name))), metadata: Object.fromEntries(all.filter(([name]) => !isLabel(name))),
-          level: stream.detected_level ?? stream.level };
-      })));
+      take((streams ?? []).flatMap(({ stream: labels, values }) =>
+        values.map(([ts, line, { structuredMetadata: metadata, parsed, level }]) => ({ ts, line, labels, metadata, parsed, level }))));
       if (dropped) say(`the server left out ${dropped.length} lines: this page reads too slowly`);
     };
-    socket.onclose = () => again(++failures > 2 ? poll : listen, 500);
+    socket.onclose = () => {
+      failures++;
+      if (!signal.aborted) again(poll, AGAIN / 2);
+    };
   }
 
   async function poll() {
     const streams = new Map();
     const objects = [];
+    const before = last;
     const handlers = { stream: ({ id, labels }) => streams.set(id, labels), line: (object) => objects.push({ ...object, labels: streams.get(object.s) }) };
-    await view({ query, start: last, limit: 5000, direction: "forward" }, handlers, ends.signal).then(() => take(objects), (error) => ends.signal.aborted || say(error.message));
-    again(poll, 1000);
+    try {
+      await view({ query, start: last, limit: MOST, direction: "forward", buckets: 0 }, handlers, signal);
+      take(objects);
+    } catch (error) {
+      if (signal.aborted) return;
+      failures++;
+      complained = true;
+      say(`no live lines: ${error.message}`);
+      return again(poll, AGAIN);
+    }
+    if (complained) say("live again");
+    complained = false;
+    if (objects.length >= MOST && last > before) return poll();
+    if (failures % 30 < TRIES) return listen();
+    failures++;
+    again(poll, AGAIN);
   }
 
-  state.tenant || /^\{\s*\}/.test(query) ? poll() : listen();
+  listen();
   return () => {
     ends.abort();
     socket?.close();

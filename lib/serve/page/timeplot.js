@@ -71,7 +71,7 @@ export class TimePlot {
 
   zoom() {
     const ns = (step) => BigInt(Math.round((this.start + step * this.step) * 1000)) * 1000n;
-    change({ from: String(ns(Math.min(this.from, this.at))), to: String(ns(Math.max(this.from, this.at) + 1 - this.points)), at: "" });
+    change({ from: String(ns(Math.min(this.from, this.at))), to: String(ns(Math.max(this.from, this.at) + 1 - this.points)), at: "", live: "0" });
   }
 
   key(event) {
