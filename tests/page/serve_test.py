@@ -28,9 +28,9 @@ def lines(records):
     return ("\n".join(out) + "\n").encode()
 
 
-def push(url, records):
+def push(url, records, tenant=""):
     streams = [{"stream": r["labels"], "values": [[str(r["ts"]), r["line"], {**r["metadata"], "detected_level": r["level"]}]]} for r in records]
-    request = urllib.request.Request(url + "loki/api/v1/push", json.dumps({"streams": streams}).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(url + "loki/api/v1/push", json.dumps({"streams": streams}).encode(), {"Content-Type": "application/json", **({"X-Scope-OrgID": tenant} if tenant else {})})
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status == 204, answer.status
 
@@ -188,6 +188,17 @@ class Serve(PageCase, weir_kit.Case):
         self.b.wheel(".list", -500)
         push(self.url, [record(time.time_ns(), "line 103")])
         self.b.wait("document.querySelector('.waiting').textContent === '1 new line'")
+
+    def test_live_of_a_tenant(self):
+        self.serve_real([])
+        now = time.time_ns()
+        push(self.url, [record(now - NS, "of nobody")])
+        push(self.url, [record(now - NS, "of team a")], tenant="team-a")
+        self.open("tenant=team-a&live=1")
+        push(self.url, [record(time.time_ns(), "new of nobody")])
+        push(self.url, [record(time.time_ns(), "new of team a")], tenant="team-a")
+        self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'new of team a')")
+        self.assertEqual(self.rows(), ["of team a", "new of team a"])
 
     def test_tenants(self):
         self.serve_real(shop(100))
