@@ -54,6 +54,7 @@ Result<Found> BlockSearch::search(const Block& block, const base::TimeRange& ran
     return found;
   }
   sort();
+  if (first_ > 0 && matches_.all.size() > first_) matches_.all.resize(first_);
   for (const Matches::One& one : matches_.all) {
     writer_.add(one.made ? matches_.made.records[one.index] : loaded_.records[one.index]);
   }

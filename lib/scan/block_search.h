@@ -45,14 +45,16 @@ using Readers = std::vector<std::shared_ptr<spool::Reader>>;
 // Not thread safe.
 class BlockSearch {
  public:
-  // `times`: what is found is times alone. `memory`: of the runs; it must outlive them and the search.
+  // `times`: what is found is times alone. `first`: a run has no more than so many records of the block, those of the earliest
+  // times; 0: all. `memory`: of the runs; it must outlive them and the search.
   BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, WantedTenant tenant, bool times,
-              FrameMemory& memory)
+              std::uint64_t first, FrameMemory& memory)
       : readers_(std::move(readers)),
         matcher_(std::move(matcher)),
         wanted_(std::move(wanted)),
         tenant_(std::move(tenant)),
         times_(times),
+        first_(first),
         writer_(memory) {}
 
   // Errors: io of the reader, those of the matcher.
@@ -68,6 +70,7 @@ class BlockSearch {
   WantedState wanted_;
   WantedTenant tenant_;
   bool times_;
+  std::uint64_t first_;
   record::Batch loaded_;
   std::vector<spool::State> states_;
   Matches matches_;

@@ -67,7 +67,8 @@ Result<std::unique_ptr<OrderedScan>> OrderedScan::make(SpoolSet& spools, Options
 Result<std::unique_ptr<BlockSearch>> OrderedScan::make_search(const Readers& readers) {
   auto matcher = options_.matcher();
   if (!matcher) return std::move(matcher).error();
-  return std::make_unique<BlockSearch>(readers, std::move(*matcher), options_.wanted, options_.tenant, options_.times, memory_);
+  return std::make_unique<BlockSearch>(readers, std::move(*matcher), options_.wanted, options_.tenant, options_.times,
+                                       options_.first, memory_);
 }
 
 // Where no search can be made for another thread, the caller's does it all: an error there is said by its own reader.

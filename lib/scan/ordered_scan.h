@@ -36,7 +36,8 @@ class OrderedScan {
     MakeMatcher matcher;
     WantedState wanted;
     WantedTenant tenant = {};
-    bool times = false;  // for each_block(): times are found in place of records
+    bool times = false;       // for queue(): times are found in place of records
+    std::uint64_t first = 0;  // the caller of run() ends after so many records of the range, if not before; 0: it takes all
     Limits limits = {};
     Watch watch = {};  // may be null
   };

@@ -59,8 +59,15 @@ Result<std::unique_ptr<OrderedScan>> SpoolScan::plan(bool times) {
   Limits limits = limits_;
   // Where nothing is looked for, handing the records on is most of the work.
   if (options_.streams || (limits.threads == 0 && query_.expr().stages.empty())) limits.threads = 1;
-  return OrderedScan::make(
-      spools_, {.matcher = matcher, .wanted = wanted_, .tenant = tenant_, .times = times, .limits = limits, .watch = watch_});
+  // What run() skips has to be found before.
+  const std::uint64_t first = first_ > 0 ? first_ + skip_ : 0;
+  return OrderedScan::make(spools_, {.matcher = matcher,
+                                     .wanted = wanted_,
+                                     .tenant = tenant_,
+                                     .times = times,
+                                     .first = first,
+                                     .limits = limits,
+                                     .watch = watch_});
 }
 
 Result<void> SpoolScan::run(const Each& each) {

@@ -57,6 +57,10 @@ class SpoolScan {
   // before run().
   void keep_gaps() { options_.gaps = true; }
 
+  // Whoever takes no more than the first `count` records that run() hands on says so before: no block then keeps more of them in
+  // memory. What comes behind them is not complete.
+  void expect_at_most(std::uint64_t count) { first_ = count; }
+
   // Limits run() to the newest `count` records. True when there are older ones. Takes eight bytes of memory per record.
   base::Result<bool> keep_newest(std::uint64_t count);
 
@@ -94,6 +98,7 @@ class SpoolScan {
   WantedState wanted_ = [](spool::State state) { return state != spool::State::rejected; };
   WantedTenant tenant_;
   Watch watch_;
+  std::uint64_t first_ = 0;     // how many records run() has to hand on; 0: all
   std::uint64_t skip_ = 0;      // how many of the records at range_.from to skip
   std::uint64_t searched_ = 0;  // bytes of the blocks that keep_newest() has read
 };

@@ -65,6 +65,7 @@ std::string explain_rest_in_spools(std::span<const std::string> paths, const log
   if (!scan) return std::string(kRestOfTheQuery);
   if (tenant) (*scan)->take_tenant(*tenant);
   (*scan)->keep_as_stored();
+  (*scan)->expect_at_most(kLooksAtRecords);
   const auto read = (*scan)->run([&](record::Batch& batch) -> base::Result<bool> {
     for (const record::Record& record : batch.records) {
       if (sample.records.size() == kLooksAtRecords) return false;

@@ -53,6 +53,7 @@ class SpoolAnswer : public AnswerSource {
       if (!older) return older.error();
       more_ = *older;
     }
+    if (spec_.limit > 0 && spec_.forward) scan_->expect_at_most(spec_.limit + 1);  // one more shows that there are more
     if (interrupted) return fail(Code::interrupted, "interrupted while reading {}", spools_in_words(spec_.spools));
     auto result = scan_->run([&](Batch& batch) -> Result<bool> {
       interrupted = stop.stopped();

@@ -156,6 +156,39 @@ TEST_F(OrderedScanTest, TheNewestWithThreads) {
   }
 }
 
+TEST_F(OrderedScanTest, WhoTakesFewIsGivenThemWithoutTheRest) {
+  store(17, 2, 20, 100, 300);
+  const auto all = expected("", {});
+  const auto given = [&](std::uint64_t count, const Limits& limits) {
+    auto scan = SpoolScan::open(paths, "", {}, context.diagnostics);
+    (*scan)->set_limits(limits);
+    (*scan)->keep_as_stored();
+    (*scan)->expect_at_most(count);
+    std::vector<std::string> texts;
+    EXPECT_TRUE((*scan)
+                    ->run([&](record::Batch& batch) -> base::Result<bool> {
+                      for (record::Record& record : batch.records) texts.push_back(shown(record, batch));
+                      return true;
+                    })
+                    .ok());
+    return texts;
+  };
+  for (const unsigned threads : {1U, 3U}) {
+    for (const std::size_t memory : {40'000U, 32U << 20U}) {
+      for (const std::size_t count : {1U, 17U, 500U}) {
+        ASSERT_GT(all.size(), count);
+        auto texts = given(count, {.memory = memory, .threads = threads});
+        ASSERT_GE(texts.size(), count);
+        if (count == 1 && memory > 1'000'000) {
+          EXPECT_LE(texts.size(), 40U);  // one of each block
+        }
+        texts.resize(count);
+        EXPECT_EQ(texts, std::vector<std::string>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count)));
+      }
+    }
+  }
+}
+
 // Floats, whose sum depends on their order, with few and many threads, in much and little memory.
 TEST_F(OrderedScanTest, MetricsAreThoseOfOneThread) {
   unit = base::kMillisecond;

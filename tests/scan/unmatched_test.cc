@@ -32,6 +32,22 @@ TEST_F(UnmatchedTest, NamesTimesAndTheRest) {
   EXPECT_EQ(why("{"), "");
 }
 
+// The first records count, whatever blocks they are in.
+TEST_F(UnmatchedTest, LooksAtTheFirstRecords) {
+  for (int block = 0; block < 3; ++block) {
+    std::vector<test::StoredRecord> records;
+    for (int i = 0; i < 60; ++i) {
+      records.push_back({{{"app", "shop"}}, 3 * i * kSecond + block, "text", {{i < 10 ? "early" : "late", "x"}}});
+    }
+    test::make_spool(path, records, context);
+  }
+  EXPECT_EQ(why(R"({app="shop"} | status = "500")"), "none of 50 records has a label or metadata 'status'");
+  EXPECT_EQ(why(R"({app="shop"} | earlyy = "y")"), "none of 50 records has a label or metadata 'earlyy'; did you mean 'early'?");
+  EXPECT_EQ(why(R"({app="shop"} | latee = "y")"), "none of 50 records has a label or metadata 'latee'; did you mean 'late'?");
+  // Less than 50: the rest of the third, and no more.
+  EXPECT_EQ(why(R"({app="shop"} | status = "500")", {150 * kSecond, 1000 * kSecond}), "no record has a label or metadata 'status'");
+}
+
 TEST_F(UnmatchedTest, OneTenantLearnsNothingOfAnother) {
   test::make_spool(path, {{{{"app", "shop"}}, 100 * kSecond, "a"}, {{{"app", "cart"}}, 200 * kSecond, "b", {}, "red"}}, context);
   EXPECT_EQ(why(R"({app="cart"} |= "x")", {}, "green"), "the spool holds no records");
