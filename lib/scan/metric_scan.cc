@@ -18,6 +18,9 @@ namespace {
 using spool::BlockInfo;
 using spool::StreamInfo;
 
+// The end of a time whose last record has this one. Of the last moment that there is, no range has a record.
+base::Timestamp end_behind(base::Timestamp last) { return last == base::TimeRange::kForever ? last : last + 1; }
+
 // The blocks by the time at which `first` says that their records may begin; those whose time cannot be earlier than what was found
 // are not opened. `time` is what it says about streams.
 template <typename OfBlock, typename OfStream>
@@ -42,8 +45,9 @@ Result<std::optional<base::Timestamp>> earliest(spool::Reader& reader, std::vect
 Result<std::optional<base::TimeRange>> time_of(spool::Reader& reader, std::vector<BlockInfo> blocks, const WantedTenant& tenant) {
   if (blocks.empty()) return std::optional<base::TimeRange>();
   if (!tenant) {
-    return std::optional<base::TimeRange>({std::ranges::min_element(blocks, {}, &BlockInfo::min_timestamp)->min_timestamp,
-                                           std::ranges::max_element(blocks, {}, &BlockInfo::max_timestamp)->max_timestamp + 1});
+    return std::optional<base::TimeRange>(
+        {std::ranges::min_element(blocks, {}, &BlockInfo::min_timestamp)->min_timestamp,
+         end_behind(std::ranges::max_element(blocks, {}, &BlockInfo::max_timestamp)->max_timestamp)});
   }
   auto from = earliest(
       reader, blocks, *tenant, [](const BlockInfo& block) { return block.min_timestamp; },
@@ -56,7 +60,7 @@ Result<std::optional<base::TimeRange>> time_of(spool::Reader& reader, std::vecto
       [](const StreamInfo& stream) { return ~stream.max_timestamp; });
   if (!last) return std::move(last).error();
   // What was there may be evicted since.
-  return std::optional<base::TimeRange>({**from, std::max(**from, ~last->value_or(~**from)) + 1});
+  return std::optional<base::TimeRange>({**from, end_behind(std::max(**from, ~last->value_or(~**from)))});
 }
 
 }  // namespace
@@ -79,6 +83,7 @@ Result<std::optional<base::TimeRange>> stored_time(std::span<const std::string> 
 Result<logql::MetricAnswer> evaluate(std::span<const std::string> paths, logql::MetricQuery& query, const MetricScan& how,
                                      Damage damage, std::uint64_t& unreadable) {
   const base::TimeRange reads = query.reads();
+  unreadable = damage.unreadable();
   if (reads.from >= reads.to) return query.finish();
   auto spools = SpoolSet::open(paths, reads, std::move(damage));
   if (!spools) return std::move(spools).error();

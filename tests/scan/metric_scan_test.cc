@@ -2,11 +2,14 @@
 
 #include "logql/metric_eval.h"
 #include "spool/writer.h"
+#include "sqlite/database.h"
 #include "support/collect.h"
+#include "support/small_spool.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -86,6 +89,38 @@ TEST_F(MetricScanTest, StoredTime) {
   ASSERT_TRUE(range.ok() && range->has_value());
   EXPECT_EQ((*range)->from, at(10));
   EXPECT_EQ((*range)->to, at(30) + 1);
+}
+
+TEST_F(MetricScanTest, StoredTimeOfTheLastMoment) {
+  constexpr auto kLast = std::numeric_limits<base::Timestamp>::max();
+  test::make_spool(path, {{{{"app", "x"}}, 5, "a"}, {{{"app", "x"}}, kLast, "b", {}, "red"}}, context);
+  for (const WantedTenant& tenant : {WantedTenant(), WantedTenant("red")}) {
+    auto range = stored_time({&path, 1}, tenant);
+    ASSERT_TRUE(range.ok() && range->has_value());
+    EXPECT_EQ((*range)->to, kLast);
+  }
+}
+
+TEST_F(MetricScanTest, WhatCannotBeReadIsCounted) {
+  store({{{10, "a"}, {30, "b"}}, {{20, "c"}}});
+  auto database = sqlite::Database::open(path, sqlite::Access::write, 0);
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->execute("UPDATE bodies SET body = x'00' WHERE block = 2").ok());
+  for (const unsigned threads : {1U, 2U}) {
+    auto query = logql::MetricQuery::compile(R"(count_over_time({app="x"}[60s]))", {at(60), at(60), 0}, true, {});
+    ASSERT_TRUE(query.ok());
+    std::uint64_t unreadable = 7;
+    const Damage damage(context.diagnostics);
+    auto answer = evaluate({&path, 1}, **query, {.limits = {.threads = threads}}, damage, unreadable);
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer->series.at(0).points.at(0).value, 2);
+    EXPECT_EQ(unreadable, 1U);
+    // A question that reads nothing more.
+    auto none = logql::MetricQuery::compile("vector(1)", {at(60), at(60), 0}, true, {});
+    unreadable = 7;
+    EXPECT_TRUE(evaluate({&path, 1}, **none, {}, damage, unreadable).ok());
+    EXPECT_EQ(unreadable, 1U);
+  }
 }
 
 TEST_F(MetricScanTest, RecordsOfOneTenant) {
