@@ -36,6 +36,9 @@ TEST(DetectedType, AsGoReadsIt) {
   f("200", "int");
   f("-7", "int");
   f("+7", "int");
+  f("+-7", "string");
+  f("++7", "string");
+  f("+", "string");
   f("1", "int");
   f("9223372036854775808", "float");
   f("1.5", "float");
