@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -60,18 +59,16 @@ class CountMatcher : public Matcher {
 
   // A cell is not cut.
   [[nodiscard]] Timestamp cut(Timestamp time) const override {
+    if (time >= range_.to) return time;
     const base::TimeRange cell = cell_of(time);
     return cell.from == time ? time : cell.to;
   }
 
  private:
+  // Of a time in the range.
   [[nodiscard]] base::TimeRange cell_of(Timestamp time) const {
-    if (length_ <= 0 || time < range_.from || time >= range_.to) return range_;
-    const Timestamp rest = time % length_;
-    const Timestamp from = time - (rest < 0 ? rest + length_ : rest);
-    Timestamp to = 0;
-    if (__builtin_add_overflow(from, length_, &to)) to = std::numeric_limits<Timestamp>::max();
-    return {std::max(from, range_.from), std::min(to, range_.to)};
+    const base::TimeRange cell = cell_around(time, length_);
+    return {std::max(cell.from, range_.from), std::min(cell.to, range_.to)};
   }
 
   void add(Record& record, Batch& block, Matches& out) {
@@ -113,11 +110,21 @@ class CountMatcher : public Matcher {
 
 }  // namespace
 
+base::TimeRange cell_around(Timestamp time, base::Duration length) {
+  base::TimeRange cell;
+  if (length <= 0) return cell;
+  const base::Duration rest = time % length, before = rest < 0 ? rest + length : rest;
+  Timestamp from = 0, to = 0;
+  if (!__builtin_sub_overflow(time, before, &from)) cell.from = from;
+  if (!__builtin_add_overflow(time, length - before, &to)) cell.to = to;
+  return cell;
+}
+
 Result<void> count_records(std::span<const std::string> paths, const logql::LogExpr& query, const RecordCounts& counts,
-                           const std::function<RecordKey()>& make_key, base::Diagnostics& diagnostics,
+                           const std::function<RecordKey()>& make_key, Damage damage,
                            const std::function<void(const RecordCount&)>& each) {
   if (counts.range.from >= counts.range.to) return {};
-  auto spools = SpoolSet::open(paths, counts.range, diagnostics);
+  auto spools = SpoolSet::open(paths, counts.range, std::move(damage));
   if (!spools) return std::move(spools).error();
   if (counts.blocks) spools->keep([&](const Block& block) { return counts.blocks(block.info); });
   const MakeMatcher matcher = [&]() -> Result<std::unique_ptr<Matcher>> {

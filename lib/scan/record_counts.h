@@ -2,12 +2,12 @@
 // the records, made in the threads that read blocks.
 #pragma once
 
-#include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/time_range.h"
 #include "logql/ast.h"
 #include "record/record.h"
 #include "scan/block_search.h"
+#include "scan/damage.h"
 #include "scan/limits.h"
 #include "scan/ordered_scan.h"
 
@@ -17,6 +17,9 @@
 #include <string>
 
 namespace weir::scan {
+
+// The time around this one between two multiples of `length`, cut off at the ends of all time; without a length, all of it.
+[[nodiscard]] base::TimeRange cell_around(base::Timestamp time, base::Duration length);
 
 struct RecordCounts {
   base::TimeRange range = {};
@@ -37,10 +40,10 @@ struct RecordCount {
 };
 
 // Calls `each` for parts of the sums: one key and cell may come again. `make_key` makes a key function for each thread. Rejected
-// records do not count. `diagnostics` gets a message about each block that cannot be read. Errors: those of LogQuery::compile() and
+// records do not count. `damage` is told what cannot be read. Errors: those of LogQuery::compile() and
 // of SpoolScan.
 base::Result<void> count_records(std::span<const std::string> paths, const logql::LogExpr& query, const RecordCounts& counts,
-                                 const std::function<RecordKey()>& make_key, base::Diagnostics& diagnostics,
+                                 const std::function<RecordKey()>& make_key, Damage damage,
                                  const std::function<void(const RecordCount&)>& each);
 
 }  // namespace weir::scan

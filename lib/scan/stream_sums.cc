@@ -11,19 +11,11 @@ namespace weir::scan {
 namespace {
 
 using base::Result;
-using base::Timestamp;
-
-Timestamp cell_of(Timestamp time, base::Duration cell) {
-  if (cell <= 0) return 0;
-  const Timestamp rest = time % cell;
-  return time - (rest < 0 ? rest + cell : rest);
-}
 
 class OneSpool {
  public:
-  OneSpool(const std::string& path, const StreamSums& sums, base::Diagnostics& diagnostics,
-           const std::function<void(const StreamSum&)>& each)
-      : path_(path), sums_(sums), diagnostics_(diagnostics), each_(each) {}
+  OneSpool(const std::string& path, const StreamSums& sums, Damage damage, const std::function<void(const StreamSum&)>& each)
+      : path_(path), sums_(sums), damage_(std::move(damage)), each_(each) {}
 
   Result<std::uint64_t> read(const logql::LogExpr& selector) {
     auto query = logql::LogQuery::compile(selector, {});
@@ -32,6 +24,7 @@ class OneSpool {
     if (!reader) return std::move(reader).error();
     auto blocks = (*reader)->list({.time = sums_.range});
     if (!blocks) return std::move(blocks).error();
+    if (const auto missing = (*reader)->missing()) damage_.log((*reader)->path(), *missing);
     for (const spool::BlockInfo& block : *blocks) {
       if (sums_.watch && !sums_.watch({})) return blocks_;
       if (auto ok = count(**reader, block, *query); !ok) return std::move(ok).error();
@@ -43,14 +36,14 @@ class OneSpool {
  private:
   [[nodiscard]] bool lies_whole(const spool::BlockInfo& block) const {
     return block.min_timestamp >= sums_.range.from && block.max_timestamp < sums_.range.to &&
-           cell_of(block.min_timestamp, sums_.cell) == cell_of(block.max_timestamp, sums_.cell);
+           cell_around(block.min_timestamp, sums_.cell).from == cell_around(block.max_timestamp, sums_.cell).from;
   }
 
   Result<void> count(spool::Reader& reader, const spool::BlockInfo& block, const logql::LogQuery& query) {
     auto streams = reader.streams(block.id);
     if (!streams) {
       if (streams.error().code != base::Code::corrupt) return std::move(streams).error();
-      diagnostics_.say(streams.error().message);
+      damage_.block(reader.path(), block.id, streams.error().message);
       return {};
     }
     bool any = false;
@@ -79,8 +72,7 @@ class OneSpool {
          .limits = sums_.limits,
          .watch = watch,
          .blocks = wanted},
-        [] { return [](record::Record& record, record::Batch&) { return record::LabelSetRef::share(record.labels); }; },
-        diagnostics_,
+        [] { return [](record::Record& record, record::Batch&) { return record::LabelSetRef::share(record.labels); }; }, damage_,
         [this](const RecordCount& part) {
           each_({part.key, part.time, part.records, part.bytes});
         });
@@ -90,7 +82,7 @@ class OneSpool {
 
   const std::string& path_;
   const StreamSums& sums_;
-  base::Diagnostics& diagnostics_;
+  Damage damage_;
   const std::function<void(const StreamSum&)>& each_;
   std::set<std::uint64_t> partial_;  // blocks of which records have to be read
   std::uint64_t blocks_ = 0;
@@ -99,11 +91,11 @@ class OneSpool {
 }  // namespace
 
 Result<std::uint64_t> sum_streams(std::span<const std::string> paths, const logql::LogExpr& selector, const StreamSums& sums,
-                                  base::Diagnostics& diagnostics, const std::function<void(const StreamSum&)>& each) {
+                                  Damage damage, const std::function<void(const StreamSum&)>& each) {
   std::uint64_t blocks = 0;
   if (sums.range.from >= sums.range.to) return blocks;
   for (const std::string& path : paths) {
-    auto read = OneSpool(path, sums, diagnostics, each).read(selector);
+    auto read = OneSpool(path, sums, damage, each).read(selector);
     if (!read) return read;
     blocks += *read;
   }

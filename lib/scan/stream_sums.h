@@ -4,12 +4,12 @@
 // time the records are read. In a list count also records that a target refused.
 #pragma once
 
-#include "base/diagnostics.h"
 #include "base/result.h"
 #include "base/time_range.h"
 #include "logql/ast.h"
 #include "record/label_set.h"
 #include "scan/block_search.h"
+#include "scan/damage.h"
 #include "scan/limits.h"
 #include "scan/ordered_scan.h"
 
@@ -37,9 +37,9 @@ struct StreamSum {
 };
 
 // Calls `each` for parts of the sums, in no particular order: one stream and cell comes again and again. Gives the number of blocks
-// that have records of the selector's streams in the range. `diagnostics` gets a message about what cannot be read. Errors: those
+// that have records of the selector's streams in the range. `damage` is told what cannot be read. Errors: those
 // of spool::Reader and of SpoolScan.
 base::Result<std::uint64_t> sum_streams(std::span<const std::string> paths, const logql::LogExpr& selector, const StreamSums& sums,
-                                        base::Diagnostics& diagnostics, const std::function<void(const StreamSum&)>& each);
+                                        Damage damage, const std::function<void(const StreamSum&)>& each);
 
 }  // namespace weir::scan

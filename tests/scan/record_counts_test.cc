@@ -15,6 +15,26 @@ namespace {
 using base::kSecond;
 using record::LabelSetRef;
 
+TEST(CellAround, EndsAtMultiplesAndAtTheEndsOfTime) {
+  constexpr base::Timestamp kFirst = base::TimeRange::kBeginning, kLast = base::TimeRange::kForever;
+  const auto f = [](base::Timestamp time, base::Duration length, base::Timestamp from, base::Timestamp to) {
+    const auto cell = cell_around(time, length);
+    EXPECT_EQ(std::pair(cell.from, cell.to), std::pair(from, to)) << time << " " << length;
+  };
+  f(25, 10, 20, 30);
+  f(20, 10, 20, 30);
+  f(0, 10, 0, 10);
+  f(-1, 10, -10, 0);
+  f(-10, 10, -10, 0);
+  f(25, 0, kFirst, kLast);
+  f(kFirst, 10, kFirst, kFirst + 8);
+  f(kFirst + 8, 10, kFirst + 8, kFirst + 18);
+  f(kLast, 10, kLast - 7, kLast);
+  f(kLast, kLast, kLast, kLast);
+  f(kFirst, kLast, kFirst, -kLast);
+  f(-kLast, kLast, -kLast, 0);
+}
+
 class RecordCountsTest : public ::testing::Test {
  protected:
   using Sums = std::map<std::string, std::pair<std::uint64_t, std::uint64_t>>;

@@ -1,12 +1,14 @@
 #include "scan/volume.h"
 
 #include "scan/stream_sums.h"
+#include "sqlite/database.h"
 #include "support/collect.h"
 #include "support/small_spool.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 namespace weir::scan {
@@ -92,6 +94,47 @@ TEST_F(StreamSumsTest, InCells) {
       (Sums{
           {R"({"app":"x"} 0)", {1, 1}}, {R"({"app":"y"} 1)", {1, 2}}, {R"({"app":"x"} 1)", {1, 3}}, {R"({"app":"x"} 2)", {1, 4}}}));
   EXPECT_EQ(sums({.cell = 100 * kSecond}, 2), (Sums{{R"({"app":"x"} 0)", {3, 8}}, {R"({"app":"y"} 0)", {1, 2}}}));
+}
+
+// A block is said once, whether its list of streams, its records or both cannot be read.
+TEST_F(StreamSumsTest, SaysWhatCannotBeRead) {
+  test::make_spool(path, {{{{"app", "x"}}, 50 * kSecond, "55555"}}, context);
+  auto database = sqlite::Database::open(path, sqlite::Access::write, 0);
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->execute("UPDATE bodies SET body = x'00' WHERE block = 2").ok());
+  ASSERT_TRUE(database->execute("UPDATE blocks SET streams = x'ff00' WHERE id = 1").ok());
+  Damage damage(context.diagnostics);
+  for (int turn = 0; turn < 2; ++turn) {
+    Sums found;
+    auto counted = sum_streams({&path, 1}, {}, {.range = {35 * kSecond, 60 * kSecond}}, damage, [&](const StreamSum& part) {
+      found[std::string(part.labels->json())] = {part.records, part.bytes};
+    });
+    EXPECT_TRUE(counted.ok());
+    EXPECT_EQ(found, (Sums{{R"({"app":"x"})", {1, 5}}}));
+  }
+  EXPECT_EQ(damage.unreadable(), 1U);
+  EXPECT_TRUE(sum_streams({&path, 1}, {}, {}, damage, [](const StreamSum&) {}).ok());
+  EXPECT_EQ(damage.unreadable(), 2U);
+  EXPECT_EQ(context.diagnostics.said().size(), 2U);
+}
+
+TEST_F(StreamSumsTest, SaysThatTheLogIsMissing) {
+  auto writer = spool::Writer::open({.path = path, .min_free = 0, .retain = 1'000'000 * base::kHour}, context.clock, nullptr);
+  ASSERT_TRUE(writer.ok());
+  spool::BlockBuilder builder;
+  record::Batch batch;
+  record::Record record;
+  record.timestamp = 50 * kSecond;
+  record.labels = batch.hold(LabelSet::intern({{"app", "x"}}));
+  record.line = record::Text::bytes("55555");
+  builder.add(record);
+  ASSERT_TRUE((*writer)->append(builder, nullptr, nullptr, spool::Effort::fast).ok());
+  const std::string copy = dir / "copy.db";
+  std::filesystem::copy_file(path, copy);
+  Damage damage(context.diagnostics);
+  EXPECT_TRUE(sum_streams({&copy, 1}, {}, {}, damage, [](const StreamSum&) {}).ok());
+  EXPECT_EQ(damage.unreadable(), 1U);
+  EXPECT_EQ(context.diagnostics.said().size(), 1U);
 }
 
 }  // namespace
