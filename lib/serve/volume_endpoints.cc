@@ -151,12 +151,14 @@ Answer index_stats(Call& call) {
   auto selector = parse_selector(call, std::string(call.form().get("query")), false);
   if (!selector) return std::move(selector).error();
   std::set<std::string> streams;  // their labels
-  const record::LabelSet* latest = nullptr;
+  record::LabelSetRef latest;     // held, or the next set might come to stand in its place
   std::uint64_t records = 0, bytes = 0;
   auto blocks = scan::sum_streams(call.spools(), *selector, sums_of(call, *range, 0), call.shared().diagnostics,
                                   [&](const scan::StreamSum& part) {
-                                    if (part.labels != latest) streams.emplace(part.labels->json());
-                                    latest = part.labels;
+                                    if (part.labels != latest.get()) {
+                                      streams.emplace(part.labels->json());
+                                      latest = record::LabelSetRef::share(part.labels);
+                                    }
                                     records += part.records;
                                     bytes += part.bytes;
                                   });
