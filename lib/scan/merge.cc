@@ -30,7 +30,7 @@ struct Merge::Input {
 };
 
 Merge::Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, const Each& each)
-    : limits_(limits), matcher_(matcher), each_(each), allowed_(limits.most()), packer_(memory) {}
+    : plain_(limits.plain()), most_(limits.most()), matcher_(matcher), each_(each), allowed_(most_), packer_(memory) {}
 Merge::~Merge() = default;
 
 void Merge::skip(Timestamp time, std::uint64_t count) {
@@ -232,10 +232,10 @@ Timestamp Merge::cut(std::size_t allowed) {
 }
 
 std::optional<Timestamp> Merge::make_room() {
-  pack(limits_.plain());
+  pack(plain_);
   if (bytes_ <= allowed_ || next_.empty()) return std::nullopt;
   const Timestamp end = cut(allowed_ / 2);
-  allowed_ = std::max(limits_.most(), 2 * bytes_);
+  allowed_ = std::max(most_, 2 * bytes_);
   return end;
 }
 

@@ -67,7 +67,7 @@ class Merge {
   void end_inputs(base::Timestamp end);
   void leave(std::unique_ptr<Input> input);
 
-  const Limits limits_;
+  const std::size_t plain_, most_;  // bytes, as Limits says; it asks the system for the cores
   const Matcher& matcher_;
   const Each& each_;
   std::vector<std::unique_ptr<Input>> inputs_;                         // those of next_
