@@ -3,6 +3,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 
 import measure
 import weir_kit as kit
@@ -17,23 +18,38 @@ def weir(text):
 
 
 def make_spools(folder, megabytes):
-    """Two spools with the same lines: read log by log, and as they came in live, packed well."""
-    tree, apart, live = folder / "query-pods", folder / "query-apart.db", folder / "query-live.db"
+    """Two spools with the same lines: read one log after the other, and as they came in live, packed well."""
+    tree, pods, apart, live = (folder / name for name in ("query-pods", "query-pods-there", "query-apart.db", "query-live.db"))
     for path in (apart, live):
         for end in ("", "-wal", "-shm", "-lock", "-status"):
             path.with_name(path.name + end).unlink(missing_ok=True)
-    shutil.rmtree(tree, ignore_errors=True)
+    for path in (tree, pods):
+        shutil.rmtree(path, ignore_errors=True)
     subprocess.run([kit.PODGEN, str(tree), "--mb", str(megabytes), "--pods", "20", "--span", str(DAY)], check=True, stdout=subprocess.DEVNULL)
     raw = sum(path.stat().st_size for path in tree.rglob("*.log"))
-    chain = f"tail {tree} | enrich --level | buffer {apart} --store --max-size 1TiB --retain 1000000h"
-    subprocess.run([kit.WEIR, "run", "-c", chain], check=True, stderr=subprocess.DEVNULL, env=kit.environment())
+    # A tail that finds all of them reads the oldest lines first, so that blocks hardly overlap.
+    chain = f"tail {pods} | enrich --level | buffer {apart} --store --max-size 1TiB --retain 1000000h"
+    pods.mkdir()
+    for pod in sorted(tree.iterdir()):
+        pod.rename(pods / pod.name)
+        subprocess.run([kit.WEIR, "run", "-c", chain], check=True, stderr=subprocess.DEVNULL, env=kit.environment())
     subprocess.run([*weir(f"replay {apart} --export {live}")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    shutil.rmtree(tree)
+    for path in (tree, pods):
+        shutil.rmtree(path)
     return raw, apart, live
 
 
 def output(command):
     return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=kit.environment()).stdout
+
+
+def wall(command):
+    """Seconds. Nothing samples the process meanwhile: that would take a part of the second core from it."""
+    start = time.monotonic()
+    code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kit.environment()).returncode
+    if code not in (0, 1):
+        raise SystemExit(f"{shlex.join(command)} ended with {code}")
+    return time.monotonic() - start
 
 
 def run(report, folder, megabytes):
@@ -70,6 +86,6 @@ def run(report, folder, megabytes):
             text = f"{query} --spool {spool} -o jsonl"
             two, alone = [], []
             for _ in range(5):  # in turns: the machine may have other work
-                two.append(cost(text).wall)
-                alone.append(measure.run([["taskset", "-c", "0", *weir(text)]], env=kit.environment())[0].wall)
+                two.append(wall(weir(text)))
+                alone.append(wall(["taskset", "-c", "0", *weir(text)]))
             report.figure(f"two cores beside one: {query[:43]}", min(alone) / min(two), "times", at_least=1.7)
