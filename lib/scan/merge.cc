@@ -12,7 +12,7 @@ using record::Record;
 
 namespace {
 
-constexpr std::size_t kAtOnce = 1024;            // records of a batch
+constexpr std::size_t kAtOnce = 1024;            // records of a batch, at most
 constexpr std::size_t kMostRetired = 1U << 20U;  // bytes that may wait for a batch to be full
 
 constexpr auto kLaterFirst = [](const auto& a, const auto& b) { return b < a; };
@@ -29,8 +29,14 @@ struct Merge::Input {
   [[nodiscard]] const Frame& last_plain() const { return run.frames[plain - 1]; }
 };
 
-Merge::Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, const Each& each)
-    : plain_(limits.plain()), most_(limits.most()), matcher_(matcher), each_(each), allowed_(most_), packer_(memory) {}
+Merge::Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, std::uint64_t first, const Each& each)
+    : plain_(limits.plain()),
+      most_(limits.most()),
+      matcher_(matcher),
+      at_once_(first > 0 ? std::min<std::uint64_t>(first, kAtOnce) : kAtOnce),
+      each_(each),
+      allowed_(most_),
+      packer_(memory) {}
 Merge::~Merge() = default;
 
 void Merge::skip(Timestamp time, std::uint64_t count) {
@@ -146,7 +152,7 @@ Result<bool> Merge::give(Timestamp end) {
         leave(std::move(inputs_.back()));
         inputs_.pop_back();
       }
-      if (out_.records.size() < kAtOnce && retired_bytes_ < kMostRetired) continue;
+      if (out_.records.size() < at_once_ && retired_bytes_ < kMostRetired) continue;
       auto wanted = flush();
       if (!wanted || !*wanted) return wanted;
     }

@@ -30,7 +30,8 @@ using Each = std::function<base::Result<bool>(record::Batch& batch)>;
 class Merge {
  public:
   // All of them must outlive it. `memory` is that of the runs. `matcher` made the records, and says where something may be put off.
-  Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, const Each& each);
+  // `first`: so many records may be all that is wanted, and are handed on as soon as they are there; 0: more are.
+  Merge(const Limits& limits, FrameMemory& memory, const Matcher& matcher, std::uint64_t first, const Each& each);
   ~Merge();
 
   // Of equal times, those of the lower spool come first, and in one spool those of the lower block. What was put off is left out.
@@ -69,6 +70,7 @@ class Merge {
 
   const std::size_t plain_, most_;  // bytes, as Limits says; it asks the system for the cores
   const Matcher& matcher_;
+  const std::size_t at_once_;  // records of a batch
   const Each& each_;
   std::vector<std::unique_ptr<Input>> inputs_;                         // those of next_
   std::vector<Next> next_;                                             // a heap, the earliest on top

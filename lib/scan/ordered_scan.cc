@@ -92,7 +92,7 @@ Result<bool> OrderedScan::run_round(TimeRange& window, std::uint64_t skip, Progr
   for (const Block& block : spools_.blocks()) {
     if (window.touches(block.info.min_timestamp, block.info.max_timestamp)) blocks.push_back(block);
   }
-  Merge merge(options_.limits, memory_, here_->matcher(), each);
+  Merge merge(options_.limits, memory_, here_->matcher(), options_.first, each);
   merge.skip(window.from, skip);
   const auto queue = this->queue(blocks, window);
   progress.begin(window);
