@@ -26,7 +26,8 @@ PackedSample PackedSample::of(const record::Record& record) {
 }
 
 SampleMatcher::SampleMatcher(std::unique_ptr<logql::MetricQuery> query) : query_(std::move(query)), latest_(query_->ranges()) {
-  for (std::size_t range = 0; range < query_->ranges(); ++range) combines_ = combines_ && query_->range(range).combines();
+  for (std::size_t range = 0; range < query_->ranges(); ++range) ranges_.push_back(&query_->range(range));
+  combines_ = std::ranges::all_of(ranges_, &RangeVector::combines);
 }
 
 void SampleMatcher::begin() {
@@ -35,8 +36,8 @@ void SampleMatcher::begin() {
 
 base::TimeRange SampleMatcher::cell_of(base::Timestamp time) const {
   base::TimeRange cell;
-  for (std::size_t range = 0; range < query_->ranges(); ++range) {
-    const base::TimeRange one = query_->range(range).cell_of(time);
+  for (const RangeVector* range : ranges_) {
+    const base::TimeRange one = range->cell_of(time);
     cell = {std::max(cell.from, one.from), std::min(cell.to, one.to)};
   }
   return cell;
@@ -82,8 +83,8 @@ void SampleMatcher::add(std::uint32_t range, const RangeVector::Sample& sample, 
 base::Result<void> SampleMatcher::take(record::Batch& block, std::uint32_t index, Matches& out) {
   record::Record& record = block.records[index];
   if (combines_ && !cell_.contains(record.timestamp)) cell_ = cell_of(record.timestamp);
-  for (std::uint32_t range = 0; range < query_->ranges(); ++range) {
-    auto sample = query_->range(range).sample(record, block);
+  for (std::uint32_t range = 0; range < ranges_.size(); ++range) {
+    auto sample = ranges_[range]->sample(record, block);
     if (!sample) return std::move(sample).error();
     if (*sample) add(range, **sample, out);
   }

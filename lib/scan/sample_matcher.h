@@ -43,6 +43,7 @@ class SampleMatcher : public Matcher {
   void add(std::uint32_t range, const logql::RangeVector::Sample& sample, Matches& out);
 
   std::unique_ptr<logql::MetricQuery> query_;
+  std::vector<logql::RangeVector*> ranges_;  // of it
   bool combines_ = true;
   base::TimeRange cell_ = {0, 0};          // of the latest record
   std::vector<std::vector<Open>> latest_;  // by range
