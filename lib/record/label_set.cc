@@ -94,7 +94,7 @@ struct InternTable {
 
 LabelSetRef LabelSet::intern(std::span<const Label> labels) {
   std::vector<Label> sorted(labels.begin(), labels.end());
-  std::ranges::stable_sort(sorted, {}, &Label::name);
+  if (!std::ranges::is_sorted(sorted, {}, &Label::name)) std::ranges::stable_sort(sorted, {}, &Label::name);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     const bool overwritten = i + 1 < sorted.size() && sorted[i + 1].name == sorted[i].name;
