@@ -78,7 +78,7 @@ def run(report, folder, megabytes):
         figure("fields", f"query '| json | status>=500' --spool {spool} -o jsonl", 6)
         rate = "query 'sum by (pod) (rate({pod=~\".+\"}[1m]))' --step 1m"
         figure("rate", f"{rate} --spool {spool} -o jsonl", 2)
-        one = min((cost(f"query '{{pod=\"{pod}\"}}' --spool {spool} --to {stamp} --since 5m -o jsonl") for _ in range(5)), key=lambda c: c.wall)
+        one = min((cost(f"query '{{pod=\"{pod}\"}}' --spool {spool} --now {stamp} --since 5m -o jsonl") for _ in range(5)), key=lambda c: c.wall)
         report.figure("one pod in 5 minutes, the whole process", one.wall * 1e3, "ms", limit=60)
         if (os.cpu_count() or 1) < 2:
             continue
