@@ -78,8 +78,10 @@ label_format, decolorize, unpack, drop or keep, and may have to send more than i
 A metric query is evaluated here, over the merged records. So lines travel from Loki for it: all that its ranges need, which are
 those from the beginning of the time, less the longest range and offset, to its end. Loki filters them as far as it can: by what
 comes before the first stage that is named above and before the first filter on __error__. Line filters, and a short time, save
-most. Series have the labels that they have in Loki, but for those by which Loki divides a stream that grows fast. `--limit` does
-not limit a metric. Stats, volume and fields are not answered this way; `--expect` counts records so, without `--wait`.
+most. Series have the labels that they have in Loki, without `__stream_shard__`, by which Loki divides a stream that grows fast.
+`--limit` does not limit a metric.
+
+`--expect` counts the records of both, without `--wait`. Stats, volume and fields are not answered this way.
 
 # From standard input
 `--stdin` asks the records on standard input, JSON lines of weir: `weir tail FILE | weir query --stdin stats`. They may come in
@@ -164,7 +166,7 @@ values. With `-o jsonl` each line is a JSON value.
 
 # Format
 `weir query fmt LOGQL` prints the query as Loki formats it: spread over several lines where it is long. Without LOGQL, or with `-`,
-it reads the query from standard input, as logcli does. Nobody is asked. What Loki's format_query would change in meaning (it
+it reads the query from standard input, as logcli does. Neither Loki nor a spool is asked. What Loki's format_query would change in meaning (it
 loses parentheses, an `or` of line filters, and `by ()`) is kept. A mistake is shown with its place, and the exit code is 2.
 With `-o jsonl` the text is a JSON string.
 
