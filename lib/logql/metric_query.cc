@@ -2,6 +2,7 @@
 
 #include "logql/aggregation_node.h"
 #include "logql/binary_node.h"
+#include "logql/certain_series.h"
 #include "logql/label_replace_node.h"
 #include "logql/metric_node.h"
 #include "logql/parser.h"
@@ -85,6 +86,7 @@ class Evaluation : public MetricQuery {
       root_ = std::move(*root);
     }
     sorted_by_value_ = sorts(expr);
+    if (limits_.series > 0) certain_ = CertainSeries::of(expr);
     text_ = {};
     for (const auto& range : ranges_) {
       latest_offset_ = std::min(latest_offset_, range->offset());
@@ -126,7 +128,9 @@ class Evaluation : public MetricQuery {
   Result<void> add(record::Record& record, record::Batch& batch) override {
     if (auto ok = close_before(record.timestamp); !ok) return ok;
     for (const auto& range : ranges_) {
+      const std::size_t open = range->open_series();
       if (auto ok = range->add(record, batch); !ok) return ok;
+      if (auto ok = check_series(*range, open); !ok) return ok;
     }
     return {};
   }
@@ -138,7 +142,9 @@ class Evaluation : public MetricQuery {
   [[nodiscard]] RangeVector& range(std::size_t index) override { return *ranges_[index]; }
   Result<void> add(std::size_t index, const RangeVector::Sample& sample) override {
     if (auto ok = close_before(sample.time); !ok) return ok;
-    return ranges_[index]->add(sample);
+    const std::size_t open = ranges_[index]->open_series();
+    if (auto ok = ranges_[index]->add(sample); !ok) return ok;
+    return check_series(*ranges_[index], open);
   }
 
   Result<MetricAnswer> finish() override {
@@ -162,6 +168,21 @@ class Evaluation : public MetricQuery {
     return {};
   }
 
+  [[nodiscard]] base::Error too_many_series() const {
+    return fail(Code::config,
+                "maximum number of series ({}) reached for a single query; consider reducing query cardinality by adding more "
+                "specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() "
+                "or topk()",
+                limits_.series);
+  }
+
+  // After a sample was added to a range that had so many open series before.
+  Result<void> check_series(const RangeVector& range, std::size_t open_before) {
+    if (certain_ == nullptr || range.open_series() == open_before || range.latest_series() == nullptr) return {};
+    if (certain_->add(record::LabelSetRef::share(range.latest_series())) > limits_.series) return too_many_series();
+    return {};
+  }
+
   Result<void> close_point() {
     vector_.clear();
     if (auto ok = root_->at(next_, vector_); !ok) return ok;
@@ -172,14 +193,7 @@ class Evaluation : public MetricQuery {
       const auto [found, fresh] =
           instant_ ? std::pair(places_.end(), true) : places_.try_emplace(sample.labels.get(), answer_.series.size());
       if (fresh) {
-        if (limits_.series > 0 && answer_.series.size() >= limits_.series) {
-          return fail(
-              Code::config,
-              "maximum number of series ({}) reached for a single query; consider reducing query cardinality by adding more "
-              "specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() "
-              "or topk()",
-              limits_.series);
-        }
+        if (limits_.series > 0 && answer_.series.size() >= limits_.series) return too_many_series();
         answer_.series.push_back({std::move(sample.labels), {{time, sample.value}}});
       } else {
         answer_.series[found->second].points.push_back({time, sample.value});
@@ -274,6 +288,7 @@ class Evaluation : public MetricQuery {
   MetricVector vector_;
   MetricAnswer answer_;
   std::unordered_map<const LabelSet*, std::size_t> places_;
+  std::unique_ptr<CertainSeries> certain_;  // null: nothing is
 };
 
 }  // namespace

@@ -65,7 +65,7 @@ class MetricQuery {
   [[nodiscard]] virtual bool reads_line() const = 0;
 
   // Records come in the order of their time. Errors: Code::config in Loki's words where a sample has __error__, for too many
-  // series, and for too much memory.
+  // series, as soon as it is certain that the answer will have them, and for too much memory.
   virtual base::Result<void> add(record::Record& record, record::Batch& batch) = 0;
 
   // ---- in two steps: several threads find the samples, each with a query of its own, and one query adds them

@@ -84,6 +84,11 @@ class RangeVector {
   // Whether a sample may depend on the line of its record.
   [[nodiscard]] bool reads_line() const { return bytes_ || query_.reads_line(); }
 
+  // Series of which a point is open: at() will show each of them, but for absent_over_time.
+  [[nodiscard]] std::size_t open_series() const { return series_.size(); }
+  // The one that got a sample last; null when it is not open any more.
+  [[nodiscard]] const record::LabelSet* latest_series() const { return latest_ == nullptr ? nullptr : latest_->labels.get(); }
+
   // Appends the series at this point, and closes it. Points are asked for in their order, each once.
   void at(std::size_t point, MetricVector& out);
 
