@@ -86,6 +86,29 @@ re2::RE2::Options options() {
   return options;
 }
 
+// Go refuses an expression whose repeats alone make a program of more than 128 MiB (regexp/syntax: maxSize). RE2 notices that too
+// late: it writes the repeats out first, which takes seconds and hundreds of MB.
+bool repeats_too_much(std::string_view pattern) {
+  constexpr std::uint64_t kMost = (128 << 20) / 40;
+  std::uint64_t all = 0;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\') {
+      if (pattern.substr(i).starts_with("\\Q")) return false;  // what follows stands for itself
+      ++i;
+    } else if (c == '[' || c == ']') {
+      in_class = c == '[';
+    } else if (c == '{' && !in_class) {
+      std::uint64_t number = 0;
+      for (; i + 1 < pattern.size() && pattern[i + 1] >= '0' && pattern[i + 1] <= '9' && number < 10'000; ++i)
+        number = number * 10 + static_cast<std::uint64_t>(pattern[i + 1] - '0');
+      all += number <= 1000 ? number : 0;  // a larger count is an error of its own
+    }
+  }
+  return all > kMost;
+}
+
 // A text with every byte that is not UTF-8 replaced, as Go's engine sees it, and the way back.
 struct Replaced {
   std::string text;
@@ -118,6 +141,7 @@ Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
 
 base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
+  if (repeats_too_much(pattern)) return base::fail(base::Code::parse, "error parsing regexp: expression too large: `{}`", pattern);
   std::string text = translate(pattern);
   Regex regex;
   regex.re_ = std::make_unique<re2::RE2>(text, options());

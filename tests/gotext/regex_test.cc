@@ -94,6 +94,22 @@ TEST(Regex, FindAll) {
   EXPECT_EQ(all("(((((((((((a)))))))))))", "aa", 12).size(), 24 * 3U);
 }
 
+TEST(Regex, RefusesRepeatsThatAreTooManyAtOnce) {
+  const auto repeats = [](int count, std::string_view one) {
+    std::string pattern;
+    for (int i = 0; i < count; ++i) pattern += one;
+    return pattern;
+  };
+  for (const std::string& pattern : {repeats(3'400, "a{1000}"), repeats(34'000, "a{100,}"), repeats(7'000, "(?:b{500,600})")}) {
+    const auto regex = Regex::compile(pattern, Regex::Mode::search);
+    ASSERT_FALSE(regex.ok());
+    EXPECT_EQ(regex.error().message, "error parsing regexp: expression too large: `" + pattern + "`");
+  }
+  for (const std::string& pattern :
+       {repeats(3'400, "\\{1000}"), repeats(3'400, "[{1000}]"), "\\Q" + repeats(3'400, "a{1000}"), repeats(10, "a{1000}")})
+    EXPECT_TRUE(Regex::compile(pattern, Regex::Mode::search).ok()) << pattern.substr(0, 20);
+}
+
 TEST(Regex, ErrorsAreWordedAsInGo) {
   auto t = [](std::string_view pattern, std::string_view expected) {
     auto regex = Regex::compile(pattern);
