@@ -7,14 +7,16 @@ namespace weir::scan {
 
 using base::Result;
 
-Result<void> BlockSearch::match() {
+Result<bool> BlockSearch::match() {
+  constexpr std::uint32_t kAskAfter = 4;  // records
   matcher_->begin();
   matches_.clear();
   for (std::uint32_t i = 0; i < loaded_.records.size(); ++i) {
     if (!wanted_(states_[i])) continue;
-    if (auto taken = matcher_->take(loaded_, i, matches_); !taken) return taken;
+    if (i % kAskAfter == kAskAfter - 1 && over_ && over_()) return false;
+    if (auto taken = matcher_->take(loaded_, i, matches_); !taken) return std::move(taken).error();
   }
-  return {};
+  return true;
 }
 
 void BlockSearch::sort() {
@@ -47,7 +49,12 @@ Result<Found> BlockSearch::search(const Block& block, const base::TimeRange& ran
     found.kind = Found::Kind::evicted;
     return found;
   }
-  if (auto matched = match(); !matched) return std::move(matched).error();
+  auto matched = match();
+  if (!matched) return std::move(matched).error();
+  if (!*matched) {
+    found.kind = Found::Kind::cut_short;
+    return found;
+  }
   if (times_) {
     found.times.reserve(matches_.all.size());
     for (const Matches::One& one : matches_.all) found.times.push_back(one.time);

@@ -32,7 +32,7 @@ using WantedTenant = std::optional<std::string>;
 [[nodiscard]] inline bool takes(const WantedTenant& wanted, std::string_view tenant) { return !wanted || *wanted == tenant; }
 
 struct Found {
-  enum class Kind : std::uint8_t { read, evicted, unreadable };
+  enum class Kind : std::uint8_t { read, evicted, unreadable, cut_short };
   Kind kind = Kind::read;
   Run run;                             // in the order of time, and where times are equal in the order of storing
   std::vector<base::Timestamp> times;  // in place of a run, in the order of storing
@@ -46,15 +46,16 @@ using Readers = std::vector<std::shared_ptr<spool::Reader>>;
 class BlockSearch {
  public:
   // `times`: what is found is times alone. `first`: a run has no more than so many records of the block, those of the earliest
-  // times; 0: all. `memory`: of the runs; it must outlive them and the search.
+  // times; 0: all. `over`: that of Limits. `memory`: of the runs; it must outlive them and the search.
   BlockSearch(Readers readers, std::unique_ptr<Matcher> matcher, WantedState wanted, WantedTenant tenant, bool times,
-              std::uint64_t first, FrameMemory& memory)
+              std::uint64_t first, std::function<bool()> over, FrameMemory& memory)
       : readers_(std::move(readers)),
         matcher_(std::move(matcher)),
         wanted_(std::move(wanted)),
         tenant_(std::move(tenant)),
         times_(times),
         first_(first),
+        over_(std::move(over)),
         writer_(memory) {}
 
   // Errors: io of the reader, those of the matcher.
@@ -62,7 +63,8 @@ class BlockSearch {
   [[nodiscard]] const Matcher& matcher() const { return *matcher_; }
 
  private:
-  base::Result<void> match();
+  // False: it is over.
+  base::Result<bool> match();
   void sort();
 
   Readers readers_;
@@ -71,6 +73,7 @@ class BlockSearch {
   WantedTenant tenant_;
   bool times_;
   std::uint64_t first_;
+  std::function<bool()> over_;
   record::Batch loaded_;
   std::vector<spool::State> states_;
   Matches matches_;

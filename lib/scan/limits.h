@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace weir::scan {
 
@@ -11,6 +12,9 @@ struct Limits {
   // Threads that read blocks. 0: one for each core that the process may use, as far as the memory reaches; a small scan has none
   // but that of its caller, and neither has one that looks for nothing in the records.
   unsigned threads = 0;
+  // Asked within a block, too, by each of the threads: once it says true, the scan ends as soon as it can, as where its Watch says
+  // false, which is asked then. May be null. A block may take a while where each of its records does.
+  std::function<bool()> over = {};
 
   // Threads that read blocks, where there is enough to read.
   [[nodiscard]] unsigned workers() const;

@@ -68,7 +68,7 @@ Result<std::unique_ptr<BlockSearch>> OrderedScan::make_search(const Readers& rea
   auto matcher = options_.matcher();
   if (!matcher) return std::move(matcher).error();
   return std::make_unique<BlockSearch>(readers, std::move(*matcher), options_.wanted, options_.tenant, options_.times,
-                                       options_.first, memory_);
+                                       options_.first, options_.limits.over, memory_);
 }
 
 // Where no search can be made for another thread, the caller's does it all: an error there is said by its own reader.
@@ -106,6 +106,10 @@ Result<bool> OrderedScan::run_round(TimeRange& window, std::uint64_t skip, Progr
     if (!progress.go_on()) return false;
     auto found = queue->next();
     if (!found) return std::move(found).error();
+    if (found->kind == Found::Kind::cut_short) {
+      static_cast<void>(progress.go_on());  // who watches learns that something is missing
+      return false;
+    }
     spools_.note(*block, *found);
     progress.add(block->info);
     merge.add(std::move(found->run), block->spool, block->info.id);

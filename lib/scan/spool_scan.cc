@@ -99,6 +99,10 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
     if (full) queue->narrow({std::max(range_.from, newest.top()), range_.to});
     auto found = queue->next();
     if (!found) return std::move(found).error();
+    if (found->kind == Found::Kind::cut_short) {
+      if (watch_) static_cast<void>(watch_(work));  // who watches learns that something is missing
+      return false;
+    }
     spools_.note(*block, *found);
     if (found->times.empty()) continue;
     matched[{block->spool, block->info.id}] = *std::ranges::max_element(found->times);
@@ -136,6 +140,7 @@ Result<bool> SpoolScan::keep_newest(std::uint64_t count) {
 
 Result<void> SpoolScan::each_stream(const std::function<void(const Block&, const spool::StreamInfo&)>& each) {
   for (const Block& block : spools_.blocks()) {
+    if (limits_.over && limits_.over()) break;
     auto streams = spools_.readers()[block.spool]->streams(block.info.id);
     if (!streams) {
       if (streams.error().code != base::Code::corrupt) return std::move(streams).error();

@@ -336,6 +336,30 @@ TEST_F(SpoolScanTest, TheNewestAreLookedForFirst) {
   EXPECT_LE(told.back().done, told.back().all);
 }
 
+TEST_F(SpoolScanTest, EndsWithinABlock) {
+  store_random(9, 1, 1000, 50);
+  for (const bool newest : {false, true}) {
+    const auto scan = open("");
+    int asked = 0;
+    bool is_over = false;
+    scan->set_limits({.over = [&] { return is_over = ++asked == 3 || is_over; }});
+    std::vector<bool> watched;
+    scan->watch([&](const SpoolScan::Work&) {
+      watched.push_back(is_over);
+      return !is_over;
+    });
+    if (newest) {
+      const auto older = scan->keep_newest(10);
+      ASSERT_TRUE(older.ok());
+      EXPECT_FALSE(*older);
+    } else {
+      EXPECT_TRUE(run(*scan).empty());
+    }
+    EXPECT_EQ(asked, 3);
+    EXPECT_EQ(watched, std::vector<bool>({false, true})) << newest;
+  }
+}
+
 TEST_F(SpoolScanTest, WhoWatchesMayEndIt) {
   store_random(9, 20, 100, 50);
   const auto scan = open("|= \"nowhere\"");
