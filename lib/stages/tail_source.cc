@@ -1,6 +1,7 @@
 #include "stages/tail_source.h"
 
 #include "base/count.h"
+#include "base/open_files.h"
 #include "show/progress.h"
 #include "spool/positions_file.h"
 #include "stages/tail_metrics.h"
@@ -13,7 +14,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -69,14 +69,6 @@ constexpr std::size_t kFixedPolls =
     5;  // of what is polled: the watcher, the stop, the reader, the wake, the journal; then the streams
 constexpr std::size_t kJournalAt = 4;
 constexpr auto kAnyTime = std::numeric_limits<base::Timestamp>::min();
-
-// A log a file descriptor: what the process may open is raised to what the system allows.
-void raise_open_files() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 // Where another agent stopped reading the journal; "" where it says nothing of that.
 Result<std::string> cursor_of(const tail::ForeignPositions& foreign, const std::vector<std::string>& files) {
@@ -160,7 +152,7 @@ class TailSource final : public pipeline::Source {
   Result<void> read_all(pipeline::Outlet& out, base::Stop& stop) {
     out_ = &out;
     stop_ = &stop;
-    raise_open_files();
+    base::raise_open_files();
     if (auto opened = open_streams(); !opened) return opened;
     const bool files = !spec_.inputs.empty();
     if (files) {
