@@ -22,9 +22,12 @@ namespace {
 constexpr base::Duration kEnding = 2 * base::kSecond;
 constexpr std::size_t kMostThrownAway = 1 << 20;  // bytes
 constexpr std::size_t kPiece = 1 << 10;           // of a read of a header
+constexpr std::size_t kLongPiece = 16 << 10;      // of a read of a long one
+constexpr std::size_t kMostAhead = 16 << 10;      // bytes that come before the answer to an earlier request is out
 constexpr std::size_t kBodyPiece = 64 << 10;
-constexpr std::size_t kStep = 64 << 10;  // bytes that count as a step of a slow client
-constexpr std::size_t kAtOnce = 16;      // pieces in one write
+constexpr std::size_t kStep = 64 << 10;         // bytes that count as a step of a slow client
+constexpr std::size_t kAtOnce = 16;             // pieces in one write
+constexpr std::size_t kShortAnswer = 64 << 10;  // bytes, which every connection may have
 
 std::string http_date(base::Timestamp now) {
   const auto seconds = static_cast<std::time_t>(now / base::kSecond);
@@ -44,7 +47,11 @@ std::string header_value(std::string_view value) {
 class Connection : public Peer, public Answering, public std::enable_shared_from_this<Connection> {
  public:
   Connection(ServerParts& parts, Wire wire, Welcome welcome)
-      : parts_(parts), wire_(std::move(wire)), timer_(wire_.get_executor()), welcome_(welcome) {}
+      : parts_(parts),
+        wire_(std::move(wire)),
+        timer_(wire_.get_executor()),
+        answer_share_(parts.answer_budget),
+        welcome_(welcome) {}
 
   void begin() {
     if (wire_.is_secure()) return shake();
@@ -156,11 +163,7 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
     }));
   }
 
-  void refuse_welcome() {
-    Response full = refusal(503);
-    full.headers.emplace_back("Retry-After", "1");
-    answer(std::move(full), false);
-  }
+  void refuse_welcome() { answer(refusal_for_now(), false); }
 
   void wait_for_request() {
     reader_.emplace(parts_, welcome_.from_here);
@@ -205,9 +208,10 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
   // Has a read under way, in all states: what comes is the next request, or the end of the client.
   void watch() {
     const bool wants_body = state_ == State::reading && reader_->header_is_whole();
-    if (is_watching_ || has_ended_ || (state_ != State::reading && unread_.size() >= parts_.limits.header)) return;
+    if (is_watching_ || has_ended_ || (state_ != State::reading && unread_.size() >= kMostAhead)) return;
     is_watching_ = true;
-    incoming_.resize(wants_body ? kBodyPiece : std::max(kPiece, incoming_.size()));
+    const std::size_t piece = unread_.size() < kLongPiece ? kPiece : kLongPiece;
+    incoming_.resize(wants_body ? kBodyPiece : std::max(piece, incoming_.size()));
     wire_.async_read_some(asio::buffer(incoming_), step([](Connection& self, const error_code& error, std::size_t size) {
                             self.is_watching_ = false;
                             self.unread_.append(self.incoming_.data(), size);
@@ -267,6 +271,7 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
 
   // `whole`: the request was read to its end, so that another one may follow.
   void answer(Response response, bool whole) {
+    if (response.body.size() > kShortAnswer && !answer_share_.grow_to(response.body.size())) response = refusal_for_now();
     if (reader_ && reader_->header_is_whole()) is_head_ = reader_->request().method == "HEAD" || is_head_;
     const bool has_no_body = response.status == 204 || response.status == 304;
     start_head(response, whole && reader_->keep_alive(),
@@ -330,6 +335,7 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
 
   void finish() {
     flow_.reset();
+    answer_share_ = Budget::Share(parts_.answer_budget);
     is_head_ = false;
     if (keep_alive_ && !parts_.draining) return wait_for_request();
     reader_.reset();
@@ -361,6 +367,7 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
   std::size_t come_ = 0;        // bytes of a body since the time limit was set; in `ending`, all
   std::size_t gone_out_ = 0;    // bytes since the time limit was set
   std::shared_ptr<Flow> flow_;  // while a request is answered later
+  Budget::Share answer_share_;  // of the answer that is sent
   std::chrono::steady_clock::time_point read_by_ = std::chrono::steady_clock::time_point::max();  // a request, while draining
   const Welcome welcome_;
   State state_ = State::shaking;

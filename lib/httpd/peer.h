@@ -62,14 +62,18 @@ struct ServerParts {
         clock(a_clock),
         limits(options.limits),
         access(std::move(options.access)),
-        budget(std::make_shared<Budget>(limits.bodies)) {}
+        budget(std::make_shared<Budget>(limits.bodies)),
+        header_budget(std::make_shared<Budget>(limits.long_headers)),
+        answer_budget(std::make_shared<Budget>(limits.answers)) {}
 
   Address address;
   const Routes routes;
   const base::Clock& clock;
   const Limits limits;
-  const std::unique_ptr<Access> access;  // null: everybody may ask
-  const std::shared_ptr<Budget> budget;
+  const std::unique_ptr<Access> access;         // null: everybody may ask
+  const std::shared_ptr<Budget> budget;         // of bodies
+  const std::shared_ptr<Budget> header_budget;  // of long headers
+  const std::shared_ptr<Budget> answer_budget;  // of long answers
   std::shared_ptr<Loop> loop;
   Peers peers;
   bool draining = false;

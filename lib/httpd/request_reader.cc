@@ -18,6 +18,12 @@ namespace http = beast::http;
 
 using State = RequestReader::State;
 
+constexpr std::size_t kMostLines = 256;          // of a header: the parser makes an object of each
+constexpr std::size_t kShortHeader = 8 << 10;    // bytes, which every connection may have
+constexpr std::size_t kCopies = 4;               // of a header, at most: as it came, in the parser, and in the Request
+constexpr std::size_t kMostChunkLine = 8 << 10;  // bytes; also of what follows the last chunk
+constexpr std::size_t kMostUnused = 128 << 10;   // bytes of memory that stay where nothing is unread
+
 // A target in origin form ("/a?b") or in absolute form ("http://host/a?b"). The path is "" of anything else.
 struct Target {
   std::optional<std::string_view> authority;
@@ -45,19 +51,43 @@ Response bad_request(std::string_view fault) { return {.status = 400, .body = fm
 
 }  // namespace
 
-RequestReader::RequestReader(ServerParts& parts, bool from_here) : parts_(parts), share_(parts.budget) {
+RequestReader::RequestReader(ServerParts& parts, bool from_here)
+    : parts_(parts), share_(parts.budget), header_share_(parts.header_budget) {
   parser_.header_limit(parts.limits.header);
   parser_.body_limit(boost::none);  // what counts is known when the header is
   request_.from_here = from_here;
 }
 
 State RequestReader::read(std::string& unread) {
+  if (!parser_.is_header_done()) {
+    if (const int status = judge_size(unread); status == 503)
+      return refuse(refusal_for_now());
+    else if (status != 0)
+      return refuse(httpd::refusal(status));
+  }
   std::string_view rest = unread;
   const State state = read_on(rest);
-  unread.erase(0, unread.size() - rest.size());
-  // The line of a chunk, or what follows the last one.
-  if (state == State::more && parser_.is_header_done() && unread.size() > parts_.limits.header) return refuse(httpd::refusal(400));
+  const std::size_t taken = unread.size() - rest.size();
+  unread.erase(0, taken);
+  if (unread.empty() && unread.capacity() > kMostUnused) unread = std::string();
+  parsed_ += taken;
+  seen_ -= std::min(seen_, taken);
+  if (state == State::more && parser_.is_header_done() && unread.size() > kMostChunkLine) return refuse(httpd::refusal(400));
   return state;
+}
+
+int RequestReader::judge_size(std::string_view unread) {
+  for (; seen_ < unread.size() && !header_has_ended_; ++seen_) {
+    if (unread[seen_] == '\n') {
+      header_has_ended_ = line_is_empty_ && lines_ > 0;
+      line_is_empty_ = true;
+      if (++lines_ > kMostLines) return 431;
+    } else if (unread[seen_] != '\r') {
+      line_is_empty_ = false;
+    }
+  }
+  const std::size_t size = parsed_ + seen_;
+  return size <= kShortHeader || header_share_.grow_to(kCopies * size) ? 0 : 503;
 }
 
 State RequestReader::read_on(std::string_view& unread) {
@@ -73,11 +103,7 @@ State RequestReader::read_on(std::string_view& unread) {
     error_code error;
     unread.remove_prefix(parser_.put(asio::buffer(unread), error));
     const std::string& body = parser_.get().body();
-    if (!body.empty() && !share_.grow_to(body.capacity())) {
-      Response full = httpd::refusal(503);
-      full.headers.emplace_back("Retry-After", "1");
-      return refuse(std::move(full));
-    }
+    if (!body.empty() && !share_.grow_to(body.capacity())) return refuse(refusal_for_now());
     if (error == http::error::need_more) return State::more;
     if (error) return refuse(httpd::refusal(status_of(error)));
   }

@@ -93,6 +93,8 @@ class RequestReader {
 
  private:
   State read_on(std::string_view& unread);
+  // What is wrong with the size of the header, of which `unread` came and is not parsed: a status, or 0.
+  int judge_size(std::string_view unread);
   State refuse(Response response);
   State judge_header();
   // What is wrong with it, or "".
@@ -104,7 +106,11 @@ class RequestReader {
   Request request_;
   const Route* route_ = nullptr;
   Response refusal_;
-  Budget::Share share_;
+  Budget::Share share_, header_share_;
+  std::size_t parsed_ = 0, seen_ = 0;  // bytes of the header; of `unread`, bytes whose lines are counted
+  std::size_t lines_ = 0;              // of the header
+  bool line_is_empty_ = true;          // the last one, so far
+  bool header_has_ended_ = false;
   bool header_is_judged_ = false;
 };
 

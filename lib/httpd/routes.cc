@@ -100,6 +100,12 @@ std::string_view reason_of(int status) {
   return found == std::end(kReasons) ? "Unknown" : found->second;
 }
 
+Response refusal_for_now() {
+  Response full = refusal(503);
+  full.headers.emplace_back("Retry-After", "1");
+  return full;
+}
+
 Response refusal(int status) { return {.status = status, .body = fmt::format("{}\n", reason_of(status))}; }
 
 }  // namespace weir::httpd

@@ -12,6 +12,8 @@ namespace weir::httpd {
 
 // 400, 404 and their like: the reason phrase as the body.
 [[nodiscard]] Response refusal(int status);
+// 503 with Retry-After.
+[[nodiscard]] Response refusal_for_now();
 // As HTTP names it: "Not Found".
 [[nodiscard]] std::string_view reason_of(int status);
 

@@ -66,15 +66,13 @@ class BeastServer : public Server {
     return {};
   }
 
-  bool drain(base::Monotonic deadline) override {
+  bool drain(base::Monotonic deadline, const std::function<bool()>& hurry) override {
     asio::post(io_, [this] {
       parts_.draining = true;
       stop_accepting();
       parts_.peers.drain();
     });
-    const base::Duration left = std::max<base::Duration>(deadline - parts_.clock.monotonic(), 0);
-    const auto patience = std::chrono::nanoseconds(std::min(left, 24 * base::kHour));  // the clock of wait_for must not overflow
-    const bool all = ended_.get_future().wait_for(patience) == std::future_status::ready;
+    const bool all = has_ended_by(deadline, hurry);
     parts_.loop->end();
     if (!all) asio::post(io_, [this] { stop(); });
     thread_.join();
@@ -85,6 +83,20 @@ class BeastServer : public Server {
   [[nodiscard]] const Address& address() const override { return parts_.address; }
 
  private:
+  bool has_ended_by(base::Monotonic deadline, const std::function<bool()>& hurry) {
+    constexpr auto kAskAgain = std::chrono::milliseconds(50);
+    const std::future<void> ended = ended_.get_future();
+    const base::Duration left = std::max<base::Duration>(deadline - parts_.clock.monotonic(), 0);
+    // The clock of the future must not overflow.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(std::min(left, 24 * base::kHour));
+    while (true) {
+      const auto now = std::chrono::steady_clock::now();
+      const auto until = hurry && hurry() ? now : hurry ? std::min(end, now + kAskAgain) : end;
+      if (ended.wait_until(until) == std::future_status::ready) return true;
+      if (until == now || until == end) return false;
+    }
+  }
+
   void stop_accepting() {
     error_code ignored;
     listener_.close(ignored);

@@ -20,7 +20,8 @@
 //
 // What is refused before a handler sees it: two Host headers, two lengths, a length beside Transfer-Encoding or any coding but
 // "chunked" (RFC 9112, 6: two readings of where a request ends let one be hidden in another), a header or a body that is too long,
-// and what Access refuses, which is checked before the body is read.
+// and what Access refuses, which is checked before the body is read. Long headers have a budget of their own: who may not ask
+// cannot use up that of the bodies.
 #pragma once
 
 #include "base/clock.h"
@@ -31,6 +32,7 @@
 #include "httpd/message.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,9 +40,13 @@
 namespace weir::httpd {
 
 struct Limits {
-  std::uint32_t header = 8 << 10;     // bytes, with the request line; beyond: 431
-  std::uint64_t body = 64 << 10;      // bytes; beyond: 413
-  std::uint64_t bodies = 64 << 20;    // bytes of all bodies that are read or worked on at once; beyond: 503 with Retry-After
+  std::uint32_t header = 8 << 10;  // bytes, with the request line; beyond, and beyond 256 lines: 431
+  // Bytes of memory that headers longer than 8 KiB take, all that are read or answered at once; beyond: 503 with Retry-After.
+  std::uint64_t long_headers = 16 << 20;
+  std::uint64_t body = 64 << 10;    // bytes; beyond: 413
+  std::uint64_t bodies = 64 << 20;  // bytes of all bodies that are read or worked on at once; beyond: 503 with Retry-After
+  // Bytes of whole answers that wait to be sent, of those longer than 64 KiB; beyond, 503 with Retry-After is sent instead.
+  std::uint64_t answers = 64 << 20;
   std::size_t connections = 64;       // at once; the process needs as many descriptors
   base::Duration idle = base::kHour;  // far beyond the pause between two scrapes
   base::Duration read = 10 * base::kSecond;
@@ -73,8 +79,9 @@ class Server {
                                                      Options options = {});
   // Takes no more connections; those that are idle are closed, the others may end by themselves until `deadline`. WebSockets are
   // closed with 1001. A client that has begun a request, or does not answer the close frame, has two seconds. Then waits for the
-  // thread. True: all of them ended. Once, and not on the server's thread.
-  virtual bool drain(base::Monotonic deadline) = 0;
+  // thread. True: all of them ended. Once, and not on the server's thread. `hurry`, which may be null, is asked again and again:
+  // once it says true, the deadline is now.
+  virtual bool drain(base::Monotonic deadline, const std::function<bool()>& hurry = {}) = 0;
   // Closes all connections, and waits for the thread, which may be in a handler.
   virtual ~Server() = default;
   Server(const Server&) = delete;

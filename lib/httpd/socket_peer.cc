@@ -90,7 +90,16 @@ class SocketPeer : public Peer, public std::enable_shared_from_this<SocketPeer> 
 
   void begin(Request request);
 
-  [[nodiscard]] Worth worth() const override { return Worth::busy; }
+  [[nodiscard]] Worth worth() const override {
+    switch (state_) {
+      case State::accepting:
+        return Worth::reading;
+      case State::open:
+        return Worth::busy;
+      default:
+        return Worth::ending;  // whoever does not answer the close frame keeps nobody out
+    }
+  }
 
   void close() override {
     if (state_ == State::closed) return;

@@ -131,6 +131,68 @@ TEST_F(BoundsTest, BoundsTheLinesOfChunks) {
   EXPECT_THAT(ask(head + "0\r\nX: " + std::string(100'000, 'x')), StartsWith("HTTP/1.1 4"));
 }
 
+TEST_F(BoundsTest, BoundsTheLinesOfAHeader) {
+  start({.header = 64 << 10});
+  const auto with_lines = [&](int count) {
+    std::string text = "GET /now HTTP/1.1\r\nHost: localhost\r\n";
+    for (int i = 0; i < count; ++i) text += "x:\r\n";
+    return text + "\r\n";
+  };
+  EXPECT_THAT(ask(with_lines(253)), StartsWith("HTTP/1.1 200 "));  // with the first two and the empty one
+  EXPECT_THAT(ask(with_lines(254)), StartsWith("HTTP/1.1 431 "));
+  // Of each request alone, also where two come at once, and where lines come in pieces.
+  RawHttp http(server_->address());
+  http.send(with_lines(200) + with_lines(200));
+  EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 200 "));
+  for (int i = 0; i < 300; ++i) http.send(i == 0 ? "GET /now HTTP/1.1\r\n" : "x:\r\n");
+  EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 431 "));
+}
+
+TEST_F(BoundsTest, BoundsTheLongHeadersOfAllConnections) {
+  start({.header = 64 << 10, .long_headers = 256 << 10});
+  const auto long_get = [](std::size_t size) {
+    return "GET /now?" + std::string(size, 'q') + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  };
+  EXPECT_THAT(ask(long_get(60'000)), StartsWith("HTTP/1.1 200 "));
+  auto first = std::make_unique<RawHttp>(server_->address());
+  first->send(long_get(40'000).substr(0, 40'000));  // its end does not come
+  // Until the server has read it, there is room.
+  EXPECT_TRUE(becomes([&] { return ask(long_get(40'000)).starts_with("HTTP/1.1 503 "); }));
+  EXPECT_THAT(ask(long_get(40'000)), HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(ask(long_get(5'000)), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(post("/now", 60'000)), StartsWith("HTTP/1.1 200 "));
+  first.reset();
+  EXPECT_TRUE(becomes([&] { return ask(long_get(40'000)).starts_with("HTTP/1.1 200 "); }));
+  // A long header is given back with its answer, also on a connection that stays.
+  RawHttp http(server_->address());
+  for (int i = 0; i < 5; ++i) {
+    http.send(long_get(60'000));
+    EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 200 "));
+  }
+  EXPECT_THAT(ask(long_get(60'000)), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(BoundsTest, BoundsTheAnswersThatNobodyReads) {
+  start({.answers = 24 << 20});
+  const auto asked = [&](RawHttp& client) {
+    client.send(post("/later", 0));
+    take()->answer({.body = std::string(16 << 20, 'x')});
+  };
+  RawHttp first(server_->address()), second(server_->address());
+  asked(first);
+  EXPECT_THAT(first.answer(20'000, true), StartsWith("HTTP/1.1 200 "));
+  asked(second);
+  EXPECT_THAT(second.answer(), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: 1\r\n")));
+  EXPECT_THAT(ask("GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n"), EndsWith("now"));
+  EXPECT_EQ(first.bytes(16 << 20).size(), 16U << 20);
+  // It is given back once it is sent, on connections that stay.
+  for (RawHttp* const client : {&second, &first}) {
+    asked(*client);
+    EXPECT_THAT(client->answer(), StartsWith("HTTP/1.1 200 "));
+  }
+}
+
 TEST_F(BoundsTest, BoundsTheBodiesOfAllConnections) {
   start({.body = 3 << 20, .bodies = 4 << 20});
   RawHttp first(server_->address()), second(server_->address());
@@ -260,6 +322,17 @@ TEST_F(BoundsTest, DrainDoesNotWaitLongForTheRestOfARequest) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::minutes(1));
   EXPECT_TRUE(reading.is_closed());
   EXPECT_TRUE(body.is_closed());
+}
+
+TEST_F(BoundsTest, DrainEndsWhenItHasToHurry) {
+  start();
+  RawHttp http(server_->address());
+  http.send(post("/later", 0));
+  const auto held = take();
+  std::atomic<int> asked = 0;
+  EXPECT_FALSE(server_->drain(clock_.monotonic() + base::kHour, [&] { return ++asked == 3; }));
+  EXPECT_EQ(asked, 3);
+  EXPECT_TRUE(held->gone());
 }
 
 TEST_F(BoundsTest, DrainEndsAtItsDeadline) {

@@ -239,6 +239,17 @@ TEST_F(WebSocketTest, DrainDoesNotWaitLongForTheCloseOfAClient) {
   EXPECT_TRUE(socket->gone());
 }
 
+TEST_F(WebSocketTest, AClientThatDoesNotAnswerTheCloseKeepsNobodyOut) {
+  start({.connections = 1, .write = base::kHour, .ping = base::kHour});
+  const auto http = open();
+  const auto socket = take();
+  EXPECT_THAT(test::http_get(server_->address(), "/now"), StartsWith("HTTP/1.1 503 "));
+  socket->close(1000, "");
+  EXPECT_THAT(http->bytes(4), std::string("\x88\x02\x03\xe8", 4));
+  EXPECT_THAT(test::http_get(server_->address(), "/now"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(becomes([&] { return socket->gone(); }));
+}
+
 TEST_F(WebSocketTest, RefusesWhatIsNoUpgrade) {
   start();
   EXPECT_THAT(test::http_get(server_->address(), "/tail?query=x"), StartsWith("HTTP/1.1 400 "));
