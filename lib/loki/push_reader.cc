@@ -66,6 +66,15 @@ std::string_view media_type(std::string_view header) {
   return type;
 }
 
+// On a request that cannot be read.
+std::string advice_on_type(const PushRequest& request) {
+  const std::string_view type = trimmed(request.content_type.substr(0, request.content_type.find(';')));
+  const std::size_t begin = request.body.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos || request.body[begin] != '{' || equal_in_any_case(type, "application/json")) return {};
+  return fmt::format("a push request looks like JSON, but its Content-Type is {}: it must be application/json",
+                     type.empty() ? "missing" : fmt::format("'{}'", type.substr(0, 100)));
+}
+
 }  // namespace
 
 struct PushReader::State {
@@ -138,7 +147,7 @@ PushVerdict PushReader::read(const PushRequest& request, base::Timestamp now, re
     return state_->taker.end();
   } catch (PushRefused& refused) {
     state_->taker.undo();
-    return {.status = refused.status, .text = std::move(refused.text) + "\n"};
+    return {.status = refused.status, .text = std::move(refused.text) + "\n", .advice = advice_on_type(request)};
   }
 }
 

@@ -46,6 +46,9 @@ struct PushVerdict {
   std::uint64_t records = 0, bytes = 0;  // that were taken; bytes of lines
   // Entries that were refused, by the short names of Refusal. Of a request that cannot be read nobody knows how many there were.
   std::map<std::string_view, std::uint64_t> refused = {};
+  // What the client seems to do wrong, for a log: times in another unit than nanoseconds, JSON that is not named as such. "" for
+  // nothing. Loki has no words for these.
+  std::string advice = {};
 };
 
 // Not thread safe. Keeps its memory and the streams that it has seen.

@@ -26,7 +26,13 @@ constexpr std::size_t kMostComplaints = 100;  // different ones in one answer
 constexpr std::size_t kMostBehind = 10;       // entries too far behind that are listed, as Loki does
 // What one takes in memory until it is stored, about: in the batch, in the block, and in the table of streams.
 constexpr std::size_t kEntryCost = 256, kPairCost = 2 * sizeof(Label), kStreamCost = 4 << 10;
-constexpr std::size_t kManyStreams = 2'048;  // new ones of a request: then trim() forgets all
+constexpr std::size_t kUsualLabels = 512;          // bytes of labels, which kStreamCost has in it
+constexpr std::size_t kCopies = 8;                 // of longer labels: as a set, as JSON, in names and complaints
+constexpr std::size_t kMostLongLabels = 32 << 20;  // bytes of memory that they take of the streams that are remembered
+constexpr std::size_t kManyStreams = 2'048;        // new ones of a request: then trim() forgets all
+// Seconds, milliseconds and microseconds of our days, taken for nanoseconds, are times before the end of this month.
+constexpr base::Timestamp kFebruary1970 = 31 * 24 * base::kHour;
+constexpr std::size_t kMostShown = 200;  // bytes of a stream in advice
 constexpr std::string_view kYearOne = "0001-01-01T00:00:00Z";
 
 std::string seconds(base::Timestamp time) {
@@ -88,6 +94,7 @@ void PushTaker::begin(std::string_view tenant, base::Timestamp now, record::Batc
   first_ = out.records.size();
   cost_ = new_streams_ = 0;
   has_streams_ = false;
+  newest_before_.clear();
   verdict_ = {};
   complaints_.clear();
   more_complaints_ = 0;
@@ -101,6 +108,7 @@ void PushTaker::stream(std::string_view labels) {
   has_streams_ = true;
   charge(kEntryCost);
   stream_ = &read_stream(labels);
+  if (options_.max_behind > 0) newest_before_.emplace_back(stream_, stream_->newest);
   labels_ = out_->hold(stream_->set);
   entries_ = 0;
   // What is known of the metadata may be views into the request before, and has the level of other labels.
@@ -121,11 +129,23 @@ void PushTaker::charge(std::size_t bytes) {
 }
 
 bool PushTaker::trim() {
-  if (new_streams_ <= kManyStreams) return false;
+  if (new_streams_ <= kManyStreams && long_labels_ <= kMostLongLabels) return false;
   new_streams_ = 0;
   stream_ = nullptr;
-  streams_ = {};
+  forget_streams();
   return true;
+}
+
+void PushTaker::forget_streams() {
+  streams_ = {};
+  long_labels_ = 0;
+  newest_before_.clear();
+}
+
+void PushTaker::undo() {
+  out_->records.resize(first_);
+  // The latest first: a stream may come more than once.
+  for (; !newest_before_.empty(); newest_before_.pop_back()) newest_before_.back().first->newest = newest_before_.back().second;
 }
 
 // Loki keeps what is not UTF-8, and its answers have U+FFFD there.
@@ -140,7 +160,8 @@ PushTaker::Stream& PushTaker::read_stream(std::string_view labels) {
   key_ += '\n';
   key_ += labels;
   if (const auto known = streams_.find(key_); known != streams_.end()) return known->second;
-  charge(kStreamCost + labels.size());
+  const std::size_t long_labels = labels.size() > kUsualLabels ? kCopies * labels.size() : 0;
+  charge(kStreamCost + long_labels);
   ++new_streams_;
   PushedLabels read = read_pushed_labels(labels);
   if (read.error) throw PushRefused{400, fmt::format("couldn't parse labels: {}", *read.error)};
@@ -162,7 +183,8 @@ PushTaker::Stream& PushTaker::read_stream(std::string_view labels) {
   stream.refusal = refuse_stream(sorted, stream.name, options_.limits);
   stream.set = record::LabelSet::intern(sorted);
   stream.level = names::level_of_labels(stream.set->labels());
-  if (streams_.size() >= kMostStreams) streams_.clear();
+  if (streams_.size() >= kMostStreams || long_labels_ > kMostLongLabels) forget_streams();
+  long_labels_ += long_labels;
   return streams_.emplace(key_, std::move(stream)).first->second;
 }
 
@@ -175,6 +197,7 @@ void PushTaker::entry(const PushedEntry& entry) {
   read_metadata(entry.metadata);
   if (auto refusal = check(entry)) return refuse(*std::move(refusal));
   if (options_.max_behind > 0 && is_behind(entry)) return;
+  if (entry.time < kFebruary1970 && entry.time >= 0 && verdict_.advice.empty()) advise_on_time(entry.time);
   const std::string_view line = valid(entry.line);
   charge(kEntryCost + line.size() + entry.metadata.size() * kPairCost + metadata_bytes_);
   record::Record& record = out_->records.emplace_back();
@@ -210,6 +233,15 @@ std::optional<Refusal> PushTaker::check(const PushedEntry& entry) {
                                                                                     : "max_structured_metadata_entries_count");
   }
   return refusal;
+}
+
+void PushTaker::advise_on_time(base::Timestamp time) {
+  const std::string_view unit = time < 100 * base::kSecond ? "seconds" : time < 28 * base::kHour ? "milliseconds" : "microseconds";
+  const std::string_view name = stream_->name;
+  verdict_.advice = fmt::format(
+      "entries are stored with times of January 1970, such as {}, in stream {}{}: does the client send {}? Loki's API has "
+      "nanoseconds",
+      record::to_rfc3339(time), name.substr(0, kMostShown), name.size() > kMostShown ? "…" : "", unit);
 }
 
 // As Loki's ingester does.

@@ -45,7 +45,7 @@ class PushTaker {
   // Gives back what a large request took; true when one did. No record of it is used any more.
   bool trim();
   // Takes everything back that came since begin().
-  void undo() { out_->records.resize(first_); }
+  void undo();
 
  private:
   struct Stream {
@@ -56,7 +56,9 @@ class PushTaker {
     base::Timestamp newest = std::numeric_limits<base::Timestamp>::min();
   };
   Stream& read_stream(std::string_view labels);
+  void forget_streams();
   std::optional<Refusal> check(const PushedEntry& entry);
+  void advise_on_time(base::Timestamp time);
   bool is_behind(const PushedEntry& entry);
   void read_metadata(std::span<const record::Label> metadata);
   std::string_view valid(std::string_view text);
@@ -69,6 +71,7 @@ class PushTaker {
 
   const PushReaderOptions options_;
   std::unordered_map<std::string, Stream> streams_;  // by tenant and label string
+  std::size_t long_labels_ = 0;                      // bytes of memory that their longer labels take, about
   std::string key_;
 
   // Of the request at hand.
@@ -82,6 +85,8 @@ class PushTaker {
   PushVerdict verdict_;
   std::vector<std::pair<std::string, std::uint64_t>> complaints_;  // and how many entries they are about
   std::uint64_t more_complaints_ = 0;                              // beyond those that are listed
+
+  std::vector<std::pair<Stream*, base::Timestamp>> newest_before_;  // of its streams
 
   // Of the stream at hand.
   Stream* stream_ = nullptr;

@@ -40,6 +40,7 @@ class PushReaderTest : public ::testing::Test {
     reader_.~PushReader();
     new (&reader_) PushReader(wanted);
   }
+  bool trims() { return reader_.trim(); }
   std::string_view tenant;
 
  private:
@@ -182,6 +183,38 @@ TEST_F(PushReaderTest, TakesTheRestOfWhatItRefusesInPart) {
   EXPECT_EQ(got.verdict.refused, refused);
 }
 
+TEST_F(PushReaderTest, NoticesTimesThatAreNoNanoseconds) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"1796072842", "does the client send seconds?"},
+      {"1796072842000", "does the client send milliseconds?"},
+      {"1796072842000000", "does the client send microseconds?"},
+      {"0", "does the client send seconds?"},
+  };
+  for (const auto& [time, advice] : cases) {
+    const Read got = read(stream(R"({"app":"x"})", R"(["1796072842000000000","fine"],[")" + time + R"(","odd"])"));
+    EXPECT_EQ(got.verdict.status, 204) << time;
+    EXPECT_NE(got.verdict.advice.find(advice), std::string::npos) << time << ": " << got.verdict.advice;
+    EXPECT_NE(got.verdict.advice.find(R"(in stream {app="x", service_name="x"}:)"), std::string::npos) << got.verdict.advice;
+  }
+  for (const std::string time : {"1796072842000000000", "-1", "2678400000000000"})
+    EXPECT_EQ(read(stream(R"({"app":"x"})", R"([")" + time + R"(","fine"])")).verdict.advice, "") << time;
+  // What is not stored is not said to be.
+  options({.limits = {.max_age = base::kHour}});
+  EXPECT_EQ(read(stream(R"({"app":"x"})", R"(["1796072842","old"])")).verdict.advice, "");
+}
+
+TEST_F(PushReaderTest, NoticesJsonThatIsNotNamedAsSuch) {
+  const std::string good = stream(R"({"app":"x"})", R"(["1796072842000000000","x"])");
+  EXPECT_EQ(read(" " + good, "").verdict.advice,
+            "a push request looks like JSON, but its Content-Type is missing: it must be application/json");
+  EXPECT_EQ(
+      read(good, "application/x-www-form-urlencoded; a=b").verdict.advice,
+      "a push request looks like JSON, but its Content-Type is 'application/x-www-form-urlencoded': it must be application/json");
+  EXPECT_EQ(read(good).verdict.advice, "");
+  EXPECT_EQ(read("{", "application/json").verdict.advice, "");
+  EXPECT_EQ(read("\x01{", "").verdict.advice, "");
+}
+
 TEST_F(PushReaderTest, KnowsHowFarBehindAnEntryMayBe) {
   options({.max_behind = base::kSecond});
   EXPECT_EQ(read(stream("{}", R"(["1796072842000000000","new"],["1796072841000000000","just"])")).verdict.status, 204);
@@ -274,6 +307,30 @@ TEST_F(PushReaderTest, BoundsEntriesAndStreams) {
   std::string numbers = R"({"streams":[],"x":[0)";
   for (int i = 0; i < 5'000'000; ++i) numbers += ",0";
   EXPECT_EQ(read(numbers + "]}").verdict.status, 413);
+}
+
+TEST_F(PushReaderTest, ForgetsStreamsWithLongLabels) {
+  const auto push = [&](char letter, std::size_t size) {
+    return read(stream(R"({"a":")" + std::string(size, letter) + "\"}", R"(["1796072842000000000","l"])")).verdict.status;
+  };
+  // What they take counts several times, as it is kept several times.
+  EXPECT_EQ(push('z', 9 << 20), 413);
+  trims();
+  EXPECT_EQ(push('a', 3 << 20), 400);
+  EXPECT_FALSE(trims());
+  EXPECT_EQ(push('b', 2 << 20), 400);
+  EXPECT_TRUE(trims());
+  EXPECT_EQ(push('c', 100), 204);
+  EXPECT_FALSE(trims());
+}
+
+TEST_F(PushReaderTest, WhatIsNotStoredMovesNoWindow) {
+  options({.max_behind = base::kHour});
+  const std::string later = R"(["1796079999000000000","later"])", now = R"(["1796072842000000000","now"])";
+  EXPECT_EQ(read(stream(R"({"app":"x"})", later + "," + later + R"(,["x","broken"])")).verdict.status, 400);
+  EXPECT_EQ(read(stream(R"({"app":"x"})", now)).verdict.status, 204);
+  EXPECT_EQ(read(stream(R"({"app":"x"})", later)).verdict.status, 204);
+  EXPECT_EQ(read(stream(R"({"app":"x"})", now)).verdict.status, 400);
 }
 
 TEST_F(PushReaderTest, IsBounded) {
