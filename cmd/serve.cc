@@ -5,6 +5,7 @@
 #include "cli/spool_options.h"
 #include "cli/value_options.h"
 #include "cmd/commands.h"
+#include "spool/lock_file.h"
 #include "spool/rehearsal.h"
 #include "stages/buffer.h"
 
@@ -117,8 +118,12 @@ class Serve : public cli::Invocation {
       auto made = stages::make_buffer(buffer_, context);
       if (made) {
         buffer = *std::move(made);
-      } else if (made.error().code == Code::busy) {
-        context.diagnostics->say(fmt::format("{}: serving it read-only, pushes are refused", made.error().message));
+      } else if (const std::string lock = spool::writer_lock_path(spec_.spool);
+                 made.error().code == Code::busy && spool::is_locked(lock)) {
+        const std::uint64_t pid = spool::latest_holder(lock);
+        context.diagnostics->say(fmt::format("{} writes the spool '{}': serve only reads it, and refuses pushes",
+                                             pid == 0 ? "another process" : fmt::format("process {}", pid),
+                                             base::escape_control(spec_.spool)));
         spec_.read_only = true;
       } else {
         return std::move(made).error();
@@ -174,6 +179,10 @@ Clients push to /loki/api/v1/push or /api/prom/push, as to a Loki: protobuf in s
 deflate. Promtail, Alloy, Fluent Bit and `weir push` work unchanged. Status codes and texts are those of Loki 3.7.
 Entries beyond a limit are refused with 400, and all others of the request are stored.
 
+JSON must come with `Content-Type: application/json`: like a Loki, serve takes anything else for protobuf. Times are
+nanoseconds. When a client seems to send JSON under another name, or seconds, milliseconds or microseconds (which are
+times of January 1970), serve says so on stderr.
+
 A request is answered 204 when its records are committed. Requests that come within 200 ms share one commit. A request
 that cannot be stored is answered 500 or 503, so that the client sends it again. A kill of serve loses no record that
 was answered 204. --sync says what a power cut may lose.
@@ -191,9 +200,9 @@ ends with the exit code 4 at the next push, so that it is started again.
 # Limits
 A line has at most 256 KiB, a stream at most 15 labels, an entry at most 128 metadata of 64 KiB together. A request
 has at most 16 MiB as it comes and 64 MiB when it is unpacked. Its entries and streams may take 64 MiB of memory: an
-entry 256 bytes and its text, a stream that serve did not know 4 KiB. So that is at most about 250,000 entries or
-14,000 new streams; beyond, the whole request is refused with 413. When more requests come than serve can store, further
-ones get 503 with Retry-After.
+entry 256 bytes and its text, a stream that serve did not know 4 KiB, and eight times its labels when they are longer
+than 512 bytes. So that is at most about 250,000 entries or 14,000 new streams; beyond, the whole request is refused
+with 413. When more requests come than serve can store, further ones get 503 with Retry-After.
 
 The spool is a ring: serve evicts the oldest records when they are older than --retain, or when SPOOL reaches
 --max-size. When a consumer such as `weir push --spool` is registered, records that it has not acknowledged are kept.
@@ -208,7 +217,12 @@ and detected_fields, format_query, and tail.
 --max-queries queries run at once, and each takes up to --memory for reading and 64 MiB for its answer. Further ones
 wait; when 64 wait, new ones are answered 429. A query that takes longer than --query-timeout is answered 504; the page
 shows what was found until then. As with Loki, a query of logs gives at most 5,000 lines (--max-entries), a metric query
-has at most 500 series, and a time range is at most 721 h (30 days). The text of a query has at most 16 KiB.
+has at most 500 series, and a time range is at most 721 h (30 days). A query that will have more series ends as soon as
+that is certain. The text of a query has fewer than 131,072 bytes. A request has at most 256 KiB before its body, in at
+most 256 lines, and a form that is posted has at most 512 KiB.
+
+The page asks /weir/api/v1/view. Without `start` and `since` it begins with the oldest record of the spool; Loki's API
+begins an hour ago.
 
 # Differences from Loki
 approx_topk and `variants` are refused with 400. A Loki that has not switched them on refuses them with other texts.
@@ -228,12 +242,17 @@ that were read and the number of entries are filled in.
 
 # Tails
 /loki/api/v1/tail sends new records over a WebSocket, for `logcli query --tail`, `weir query -f` and Grafana. Up to 64
-clients (--max-tails) may tail at once, each for one hour. When a client reads too slowly, records are dropped for it,
-and the next message names them.
+clients (--max-tails) may tail at once, each for one hour, with queries of at most 16 KiB. When a client reads too
+slowly, records are dropped for it, and the next message names them.
+
+The page tails at /weir/api/v1/tail, which takes the same parameters. There `{}` stands for all records, which Loki's
+tail refuses. Each message has labels, metadata and extracted labels apart, and the level of each line.
 
 # Tenants
 Records belong to the tenant that the header X-Scope-OrgID names. A request sees the records of its own tenant only.
 Requests without the header see the records without a tenant; these are what a chain stores that has no `tenant` rule.
+A browser cannot send a header with a WebSocket, so a tail also takes the parameter `?tenant=NAME`. The header goes
+before it.
 
 # Read-only
 One process writes a spool. When another one does so already, serve starts read-only, and says so: it answers queries
@@ -263,7 +282,11 @@ X-Scope-OrgID.
 
 # End
 After SIGTERM, serve takes no new connections, answers the requests that it has, stores what it received, and closes
-the tails. It ends after at most 20 s.)";
+the tails. A client has two seconds to send the rest of a request, or to answer the end of its tail. A query that still
+runs after 18 s is answered 503. serve ends after at most 20 s, and at once after a second SIGTERM.
+
+SIGHUP changes nothing: the files of --auth-file, --token-file, --tls-cert and --tls-key are read again when they
+change.)";
 
 }  // namespace
 

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 namespace weir::serve {
 namespace {
@@ -35,14 +34,15 @@ constexpr std::string_view kHead = R"({"status":"success","data":{"resultType":)
 }  // namespace
 
 std::vector<std::string> encoding_flags(const httpd::Request& request) {
-  std::set<std::string> flags;
+  std::vector<std::string> flags;
   std::string_view rest = request.header("X-Loki-Response-Encoding-Flags");
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-    if (const std::string_view flag = gotext::trim_space(one); !flag.empty()) flags.emplace(flag);
+    const std::string_view flag = gotext::trim_space(one);
+    if (!flag.empty() && std::ranges::find(flags, flag) == flags.end()) flags.emplace_back(flag);
   }
-  return {flags.begin(), flags.end()};
+  return flags;
 }
 
 std::string streams_body(const Call& call, StreamGroups& groups, const std::vector<std::string>& flags) {

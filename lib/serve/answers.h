@@ -13,7 +13,7 @@
 
 namespace weir::serve {
 
-// The flags of X-Loki-Response-Encoding-Flags, sorted, each once.
+// The flags of X-Loki-Response-Encoding-Flags, each once, in the order of the header. (Loki's order is left to chance.)
 [[nodiscard]] std::vector<std::string> encoding_flags(const httpd::Request& request);
 inline constexpr std::string_view kCategorize = "categorize-labels";
 

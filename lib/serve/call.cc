@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -45,6 +46,16 @@ bool Call::over() {
   return gone_ || stopping_ || late_;
 }
 
+bool Call::must_end() const {
+  const base::Monotonic stop_at = shared_.stop_at.load(std::memory_order_relaxed);
+  const base::Monotonic end = std::min(stop_at, deadline_);
+  return exchange_.gone() || (end != base::kNever && shared_.clock.monotonic() >= end);
+}
+
+scan::Limits Call::scan_limits() const {
+  return {.memory = shared_.limits.memory, .over = [this] { return must_end(); }};
+}
+
 std::optional<httpd::Response> Call::when_over() const {
   if (late_) {
     return httpd::Response{.status = 504,
@@ -60,7 +71,7 @@ std::optional<httpd::Response> Call::when_over() const {
 Result<std::unique_ptr<scan::SpoolScan>> Call::scan(logql::LogExpr query, const base::TimeRange& range) {
   auto scan = scan::SpoolScan::open(spools(), std::move(query), range, shared_.diagnostics);
   if (!scan) return of_store(std::move(scan).error());
-  (*scan)->set_limits({.memory = shared_.limits.memory});
+  (*scan)->set_limits(scan_limits());
   (*scan)->take_tenant(tenant_);
   (*scan)->watch([this, before = bytes_read_](const scan::SpoolScan::Work& work) {
     bytes_read_ = before + work.done;
@@ -78,18 +89,15 @@ Result<logql::MetricAnswer> Call::evaluate(const std::string& query, const logql
     return !over();
   };
   std::uint64_t unreadable = 0;
-  auto answer =
-      scan::evaluate(spools(), **compiled, {.limits = {.memory = shared_.limits.memory}, .tenant = tenant_, .watch = watch},
-                     shared_.diagnostics, unreadable);
+  auto answer = scan::evaluate(spools(), **compiled, {.limits = scan_limits(), .tenant = tenant_, .watch = watch},
+                               shared_.diagnostics, unreadable);
   if (answer) return answer;
   base::Error error = of_store(std::move(answer).error());
   if (error.code == Code::config && !error.hint.empty()) error.message += '\n' + std::exchange(error.hint, {});
   return error;
 }
 
-Result<logql::Expr> parse_query(const Call& call, const std::string& text, const logql::ParserOptions& options) {
-  if (text.size() > call.limits().text)
-    return fail(Code::usage, "the query is too long ({} bytes, limit: {})", text.size(), call.limits().text);
+Result<logql::Expr> parse_query(const std::string& text, const logql::ParserOptions& options) {
   auto parsed = logql::parse_expr(text, options);
   if (auto* wrong = std::get_if<logql::ParseError>(&parsed)) {
     Error error = wrong->to_error(text);
@@ -99,24 +107,33 @@ Result<logql::Expr> parse_query(const Call& call, const std::string& text, const
   return std::get<logql::Expr>(std::move(parsed));
 }
 
-Result<logql::LogExpr> parse_log_query(const Call& call, const std::string& text) {
-  auto query = parse_query(call, text);
+Result<logql::LogExpr> parse_log_query(const std::string& text) {
+  auto query = parse_query(text);
   if (!query) return std::move(query).error();
   if (!query->is_log()) return fail(Code::usage, "only log selector is supported");
   return std::get<logql::LogExpr>(std::move(query->node));
 }
 
-Result<logql::LogExpr> parse_selector(const Call& call, const std::string& text, bool all) {
+Result<logql::LogExpr> parse_selector(const std::string& text, bool all) {
   if (all && text == "{}") return logql::LogExpr();
-  auto query = parse_query(call, text);
+  auto query = parse_query(text);
   if (!query) return std::move(query).error();
   auto* log = std::get_if<logql::LogExpr>(&query->node);
   if (log == nullptr || !log->stages.empty()) return fail(Code::usage, "only label matchers are supported");
   return std::move(*log);
 }
 
-Result<void> check_length(const Call& call, const base::TimeRange& range) {
-  const base::Duration length = length_of(range), most = call.limits().length;
+Result<void> check_length(const Call& call, const base::TimeRange& range, Rounding rounding) {
+  const base::Duration unit = rounding == Rounding::seconds ? base::kSecond : base::kMillisecond;
+  const auto round = [unit](base::Timestamp time, bool up) {
+    const base::Timestamp rest = (time % unit + unit) % unit;
+    if (rest == 0) return time;
+    // What cannot be rounded is beyond the limit anyway.
+    base::Timestamp rounded = 0;
+    return __builtin_sub_overflow(time, up ? rest - unit : rest, &rounded) ? time : rounded;
+  };
+  const base::TimeRange rounded = {round(range.from, false), round(range.to, rounding == Rounding::milliseconds_end_up)};
+  const base::Duration length = length_of(rounded), most = call.limits().length;
   if (most <= 0 || length <= most) return {};
   return fail(Code::usage, "the query time range exceeds the limit (query length: {}, limit: {})",
               gotext::print_go_duration(length), gotext::print_range_duration(most));

@@ -1,6 +1,6 @@
 // One request for the store while it is worked on: its parameters, whose records it may see, and what it may take.
 //
-// Not thread safe: one thread works on a request.
+// Not thread safe, but for must_end(): one thread works on a request.
 #pragma once
 
 #include "base/clock.h"
@@ -58,6 +58,10 @@ class Call {
   bool over();
   // What is answered then, whatever came of the work; nullopt while it is not over. Where nobody waits, any answer does.
   [[nodiscard]] std::optional<httpd::Response> when_over() const;
+  // As over(), for any thread, and not remembered.
+  [[nodiscard]] bool must_end() const;
+  // What a scan for it may take.
+  [[nodiscard]] scan::Limits scan_limits() const;
   // Its time is up. As over(), but does not ask again.
   [[nodiscard]] bool late() const { return late_ && !gone_ && !stopping_; }
   // The spool could not be read, for an answer in pieces, whose status says nothing.
@@ -88,13 +92,15 @@ class Call {
 
 // ---- queries of requests. Errors have Loki's text, and ParseError's place in `text`, `offset` and `hint`.
 
-base::Result<logql::Expr> parse_query(const Call& call, const std::string& text, const logql::ParserOptions& options = {});
-base::Result<logql::LogExpr> parse_log_query(const Call& call, const std::string& text);
+base::Result<logql::Expr> parse_query(const std::string& text, const logql::ParserOptions& options = {});
+base::Result<logql::LogExpr> parse_log_query(const std::string& text);
 // Nothing but label matchers. `all`: one that takes everything is accepted, such as {}.
-base::Result<logql::LogExpr> parse_selector(const Call& call, const std::string& text, bool all);
+base::Result<logql::LogExpr> parse_selector(const std::string& text, bool all);
 
+// To what Loki cuts the ends of a range before it compares its length with the limit. With end_up the end is rounded up instead.
+enum class Rounding : std::uint8_t { milliseconds, milliseconds_end_up, seconds };
 // The range of a request is not too long. Errors: usage.
-base::Result<void> check_length(const Call& call, const base::TimeRange& range);
+base::Result<void> check_length(const Call& call, const base::TimeRange& range, Rounding rounding = Rounding::milliseconds);
 
 // ---- answers
 

@@ -67,12 +67,12 @@ Result<ContextRequest> context_request(const Call& call) {
     for (const record::Label& label : request.labels->labels())
       request.query.matchers.push_back({std::string(label.name), logql::MatchOp::equal, std::string(label.value)});
   } else {
-    auto selector = parse_selector(call, stream, false);
+    auto selector = parse_selector(stream, false);
     if (!selector) return std::move(selector).error();
     request.query.matchers = std::move(selector->matchers);
   }
   if (const std::string text(call.form().get("query")); !text.empty()) {
-    auto rest = parse_log_query(call, text.starts_with('{') ? text : logql::print_selector(request.query.matchers) + ' ' + text);
+    auto rest = parse_log_query(text.starts_with('{') ? text : logql::print_selector(request.query.matchers) + ' ' + text);
     if (!rest) return std::move(rest).error();
     request.query.stages = std::move(rest->stages);
   }

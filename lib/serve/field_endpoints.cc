@@ -39,7 +39,7 @@ Result<FieldsRequest> fields_request(const Call& call) {
   auto lines = limit_of(call.form(), "line_limit", 100);
   if (!lines) return std::move(lines).error();
   request.page.limit = *lines;
-  auto query = parse_log_query(call, std::string(call.form().get("query")));
+  auto query = parse_log_query(std::string(call.form().get("query")));
   if (!query) return std::move(query).error();
   request.page.query = std::move(*query);
   if (auto ok = check_length(call, *range); !ok) return std::move(ok).error();
@@ -95,7 +95,7 @@ Answer detected_field_values(Call& call) {
 }
 
 Answer patterns(Call& call) {
-  auto query = parse_selector(call, std::string(call.form().get("query")), false);
+  auto query = parse_selector(std::string(call.form().get("query")), false);
   if (!query) return std::move(query).error();
   return httpd::Response{.status = 404};
 }

@@ -19,7 +19,7 @@ constexpr const char* kJson = "application/json; charset=utf-8";
 }  // namespace
 
 Answer format_query(Call& call) {
-  auto query = parse_query(call, std::string(call.form().get("query")));
+  auto query = parse_query(std::string(call.form().get("query")));
   if (!query) {
     return httpd::Response{
         .status = 400,

@@ -46,7 +46,7 @@ Result<Sets> selected(Call& call, const base::TimeRange& range) {
   const std::string query(call.form().get("query"));
   logql::LogExpr selector;
   if (!query.empty()) {
-    auto parsed = parse_selector(call, query, false);
+    auto parsed = parse_selector(query, false);
     if (!parsed) return std::move(parsed).error();
     selector = std::move(*parsed);
   }
@@ -96,7 +96,7 @@ Result<std::vector<logql::LogExpr>> matches(const Call& call) {
   }
   std::vector<logql::LogExpr> found;
   for (const std::string& text : texts) {
-    auto selector = parse_selector(call, text, true);
+    auto selector = parse_selector(text, true);
     if (!selector) return std::move(selector).error();
     if (selector->matchers.empty() && texts.size() > 1) return fail(Code::usage, "0 matchers in group: {}", text);
     found.push_back(std::move(*selector));

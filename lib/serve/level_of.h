@@ -1,6 +1,7 @@
 // The level that the page shows for a record.
 #pragma once
 
+#include "logql/log_query.h"
 #include "record/record.h"
 
 #include <functional>
@@ -11,11 +12,14 @@
 
 namespace weir::serve {
 
-// Not thread safe. Remembers what the labels of streams tell.
+// One of Loki's words, or what its metadata or labels say instead; "unknown" when nothing tells it. A view into the entry, or one
+// that stays for ever.
+[[nodiscard]] std::string_view level_of(const logql::LogQuery::Entry& entry);
+
+// The same of records that a query made. Not thread safe. Remembers what the labels of streams tell.
 class Levels {
  public:
-  // One of Loki's words, or what its metadata or labels say instead; "unknown" when nothing tells it. A view into the record, or
-  // one that stays as long as this object.
+  // A view into the record, or one that stays as long as this object.
   [[nodiscard]] std::string_view of(record::Record& record, record::Batch& batch);
 
  private:

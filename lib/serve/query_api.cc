@@ -56,6 +56,8 @@ class Api : public QueryApi {
   }
 
  private:
+  // Bytes of a form: a query as long as Loki's parser takes it, with every byte escaped.
+  static constexpr std::uint64_t kMostForm = 512 << 10;
   static constexpr std::pair<const char*, Answer (*)(Call&)> kLoki[] = {
       {"/loki/api/v1/query_range", query_range},
       {"/loki/api/v1/query", query_instant},
@@ -79,7 +81,7 @@ class Api : public QueryApi {
   };
 
   Route route(const char* method, const char* path, const Endpoint& endpoint) {
-    return {.method = method, .path = path, .later = [this, endpoint](std::shared_ptr<Exchange> exchange) {
+    return {.method = method, .path = path, .most_body = kMostForm, .later = [this, endpoint](std::shared_ptr<Exchange> exchange) {
               Tenant tenant = tenant_of(exchange->request());
               if (tenant.refused) return exchange->answer(std::move(*tenant.refused));
               if (shared_.stop_at != base::kNever) {

@@ -42,7 +42,6 @@ struct QueryLimits {
 
   std::size_t queries = 2;             // at once
   std::size_t waiting = 64;            // beyond these; then 429
-  std::size_t text = 16 << 10;         // bytes of a query; beyond: 400
   std::size_t memory = 32 << 20;       // bytes, for reading
   std::size_t answer = 64 << 20;       // bytes of an answer, and of the series of a metric query; beyond: 400
   std::uint64_t view_lines = 100'000;  // of the page's view

@@ -59,7 +59,7 @@ Answer answer_points(Call& call, const RangeRequest& request) {
 Answer query_range(Call& call) {
   auto request = range_request(call.form(), call.now());
   if (!request) return std::move(request).error();
-  auto query = parse_query(call, request->query);
+  auto query = parse_query(request->query);
   if (!query) return std::move(query).error();
   if (auto ok = check_length(call, request->range); !ok) return std::move(ok).error();
   if (!query->is_log()) return answer_points(call, *request);
@@ -78,7 +78,7 @@ Answer query_instant(Call& call) {
   auto time = parse_time(call.form().get("time"), call.now());
   if (!time) return std::move(time).error();
   if (auto backward = is_backward(call.form()); !backward) return std::move(backward).error();
-  auto query = parse_query(call, text);
+  auto query = parse_query(text);
   if (!query) return std::move(query).error();
   if (query->is_log()) {
     return fail(Code::usage,
@@ -98,7 +98,7 @@ Answer query_legacy(Call& call) {
     request->query += " |~ ";
     gotext::append_quoted(request->query, regexp);
   }
-  auto query = parse_query(call, request->query);
+  auto query = parse_query(request->query);
   if (!query) return std::move(query).error();
   if (!query->is_log())
     return fail(Code::usage, "rpc error: code = Code(400) desc = legacy endpoints only support streams result type");

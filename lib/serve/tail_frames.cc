@@ -1,8 +1,9 @@
 #include "serve/tail_frames.h"
 
-#include "base/utf8.h"
 #include "loki/push_encoder.h"
+#include "record/json.h"
 #include "record/timestamp.h"
+#include "serve/valid_text.h"
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 namespace weir::serve {
 
 using Entry = logql::LogQuery::Entry;
+using record::append_json_string;
 using record::Label;
 
 namespace {
@@ -28,35 +30,46 @@ void append_object(std::string& out, std::span<const Label> labels) {
   out += '{';
   for (const Label& label : labels) {
     if (out.back() != '{') out += ',';
-    append_go_string(out, label.name, Escapes::label);
+    append_json_string(out, label.name);
     out += ':';
-    append_go_string(out, label.value, Escapes::label);
+    append_json_string(out, label.value);
   }
   out += '}';
 }
 
-std::string entry_text(const TailFrames::Form& form, const Entry& entry, base::Timestamp time) {
+bool has_categories(TailForm form) { return form == TailForm::categorized || form == TailForm::page; }
+
+std::string entry_text(TailForm form, const Entry& entry, base::Timestamp time, std::string_view level) {
   std::string text;
-  if (form.old_form) {
+  if (form == TailForm::old) {
     text = R"({"labels":)";
-    append_go_string(text, loki::label_string(sorted({entry.labels, entry.metadata, entry.parsed})), Escapes::line);
+    append_html_safe_string(text, loki::label_string(sorted({entry.labels, entry.metadata, entry.parsed})));
     text += fmt::format(R"(,"entries":[{{"ts":"{}","line":)", record::to_rfc3339(time));
-    append_go_string(text, entry.line, Escapes::line);
+    append_html_safe_string(text, entry.line);
     return text + "}]}";
   }
+  const bool categorize = has_categories(form);
   text = R"({"stream":)";
-  append_object(text, form.categorize ? sorted({entry.labels}) : sorted({entry.labels, entry.metadata, entry.parsed}));
+  append_object(text, categorize ? sorted({entry.labels}) : sorted({entry.labels, entry.metadata, entry.parsed}));
   text += fmt::format(R"(,"values":[["{}",)", time);
-  append_go_string(text, entry.line, Escapes::line);
-  if (form.categorize) {
+  append_html_safe_string(text, entry.line);
+  if (categorize) {
     text += ",{";
+    const auto member = [&text](std::string_view name) {
+      if (text.back() != '{') text += ',';
+      append_json_string(text, name);
+      text += ':';
+    };
+    if (form == TailForm::page) {
+      member("level");
+      append_json_string(text, level);
+    }
     if (!entry.metadata.empty()) {
-      text += R"("structuredMetadata":)";
+      member("structuredMetadata");
       append_object(text, sorted({entry.metadata}));
     }
     if (!entry.parsed.empty()) {
-      if (!entry.metadata.empty()) text += ',';
-      text += R"("parsed":)";
+      member("parsed");
       append_object(text, sorted({entry.parsed}));
     }
     text += '}';
@@ -66,59 +79,10 @@ std::string entry_text(const TailFrames::Form& form, const Entry& entry, base::T
 
 }  // namespace
 
-void append_go_string(std::string& out, std::string_view text, Escapes escapes) {
-  const bool all = escapes == Escapes::line;
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  for (std::size_t at = 0; at < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte >= 0x80) {
-      const std::size_t length = base::utf8_length(text.substr(at));
-      if (length == 0) {
-        out += "\\ufffd";
-      } else if (const std::string_view character = text.substr(at, length);
-                 all && (character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9")) {
-        out += character.back() == '\xa8' ? "\\u2028" : "\\u2029";
-      } else {
-        out += character;
-      }
-      at += std::max<std::size_t>(length, 1);
-      continue;
-    }
-    ++at;
-    switch (byte) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (byte < 0x20 || (all && (byte == '<' || byte == '>' || byte == '&'))) {
-          out += "\\u00";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 0xf];
-        } else {
-          out += static_cast<char>(byte);
-        }
-    }
-  }
-  out += '"';
-}
-
-bool TailFrames::add(const Entry& entry, base::Timestamp time, base::Monotonic arrived) {
+bool TailFrames::add(const Entry& entry, base::Timestamp time, base::Monotonic arrived, std::string_view level) {
   // One entry always has room: it may be larger than the limit.
   if (bytes_ > 0 && bytes_ + entry.line.size() > limits_.bytes) return false;
-  std::string text = entry_text(form_, entry, time);
+  std::string text = entry_text(form_, entry, time, level);
   bytes_ += text.size();
   waiting_.push_back({time, arrived, std::move(text)});
   return true;
@@ -126,14 +90,16 @@ bool TailFrames::add(const Entry& entry, base::Timestamp time, base::Monotonic a
 
 void TailFrames::drop(const Entry& entry, base::Timestamp time) {
   ++dropped_count_;
-  if (dropped_.size() < limits_.dropped) dropped_.push_back(dropped_text(entry, time));
+  if (dropped_.size() >= limits_.dropped || dropped_bytes_ >= limits_.dropped_bytes) return;
+  dropped_.push_back(dropped_text(entry, time));
+  dropped_bytes_ += dropped_.back().size();
 }
 
 std::string TailFrames::dropped_text(const Entry& entry, base::Timestamp time) const {
-  std::string text = form_.old_form ? fmt::format(R"({{"timestamp":"{}","labels":)", record::to_rfc3339(time))
-                                    : fmt::format(R"({{"timestamp":"{}","labels":)", time);
-  if (form_.old_form) {
-    append_go_string(text, loki::label_string(sorted({entry.labels})), Escapes::line);
+  const bool old = form_ == TailForm::old;
+  std::string text = fmt::format(R"({{"timestamp":"{}","labels":)", old ? record::to_rfc3339(time) : std::to_string(time));
+  if (old) {
+    append_html_safe_string(text, loki::label_string(sorted({entry.labels})));
   } else {
     append_object(text, sorted({entry.labels}));
   }
@@ -158,7 +124,7 @@ std::optional<std::string> TailFrames::next(base::Monotonic arrived_before) {
     ready_.pop_front();
   }
   frame += ']';
-  if (form_.old_form && dropped_.empty()) frame += R"(,"dropped_entries":null)";
+  if (form_ == TailForm::old && dropped_.empty()) frame += R"(,"dropped_entries":null)";
   if (!dropped_.empty()) {
     frame += R"(,"dropped_entries":[)";
     for (const std::string& one : dropped_) {
@@ -167,10 +133,12 @@ std::optional<std::string> TailFrames::next(base::Monotonic arrived_before) {
     }
     frame += ']';
     dropped_.clear();
+    dropped_bytes_ = 0;
   }
-  if (form_.categorize && !form_.old_form) frame += R"(,"encodingFlags":["categorize-labels"])";
+  if (has_categories(form_)) frame += R"(,"encodingFlags":["categorize-labels"])";
   frame += '}';
-  if (form_.old_form) frame += '\n';
+  if (form_ == TailForm::old) frame += '\n';
+  replace_lone_surrogates(frame);
   return frame;
 }
 

@@ -2,6 +2,8 @@
 //
 //   {"streams":[{"stream":{…},"values":[["NS","line"]]},…],"dropped_entries":[{"timestamp":"NS","labels":{…}}],"encodingFlags":[…]}
 //
+// The page's frames keep the categories of labels apart, and each entry says its level: ["NS","line",{"level":"error",…}].
+//
 // Entries that cannot be sent because the client reads too slowly are dropped. The next frame names them, up to a thousand.
 #pragma once
 
@@ -21,26 +23,27 @@
 
 namespace weir::serve {
 
-// Appends a JSON string as Loki writes it, with U+FFFD for what is not UTF-8. In lines, `<`, `>`, `&` and two line separators are
-// escaped, too, as Go's encoding/json does; in labels they are not.
-enum class Escapes : std::uint8_t { label, line };
-void append_go_string(std::string& out, std::string_view text, Escapes escapes);
+enum class TailForm : std::uint8_t {
+  loki,
+  categorized,  // metadata and extracted labels stand beside each line, not among the labels
+  old,          // that of /api/prom/tail
+  page,         // as categorized, with the level beside each line
+};
 
 // Not thread safe.
 class TailFrames {
  public:
-  struct Form {
-    bool categorize = false, old_form = false;
-  };
   struct Limits {
     std::size_t frame_entries = 100;
-    std::size_t bytes = 256 << 10;  // of entries that wait here
-    std::size_t dropped = 1000;     // dropped entries that are named; all are counted
+    std::size_t bytes = 256 << 10;          // of entries that wait here
+    std::size_t dropped = 1000;             // dropped entries that are named, of all that are counted
+    std::size_t dropped_bytes = 256 << 10;  // of their names
   };
-  TailFrames(Form form, const Limits& limits) : form_(form), limits_(limits) {}
+  TailFrames(TailForm form, const Limits& limits) : form_(form), limits_(limits) {}
 
-  // An entry that a query shows, which came at `arrived`. False: there is no room, and nothing was added.
-  bool add(const logql::LogQuery::Entry& entry, base::Timestamp time, base::Monotonic arrived);
+  // An entry that a query shows, which came at `arrived`. `level` is for the page's form alone. False: there is no room, and
+  // nothing was added.
+  bool add(const logql::LogQuery::Entry& entry, base::Timestamp time, base::Monotonic arrived, std::string_view level = {});
   // The entry is dropped.
   void drop(const logql::LogQuery::Entry& entry, base::Timestamp time);
 
@@ -63,12 +66,13 @@ class TailFrames {
   };
   [[nodiscard]] std::string dropped_text(const logql::LogQuery::Entry& entry, base::Timestamp time) const;
 
-  const Form form_;
+  const TailForm form_;
   const Limits limits_;
   std::deque<Waiting> waiting_;  // in the order in which they came
   std::deque<Waiting> ready_;    // by time, on their way out
   std::size_t bytes_ = 0;        // of both
   std::vector<std::string> dropped_;
+  std::size_t dropped_bytes_ = 0;
   std::uint64_t dropped_count_ = 0;
   std::optional<std::string> unsent_;
 };

@@ -5,6 +5,7 @@
 #include "logql/parser.h"
 #include "scan/new_blocks.h"
 #include "scan/spool_scan.h"
+#include "serve/level_of.h"
 #include "serve/tail_request.h"
 #include "serve/tenant.h"
 
@@ -33,24 +34,20 @@ using httpd::WebSocket;
 
 constexpr std::uint16_t kGoingAway = 1001, kError = 1011;
 constexpr std::size_t kLongestReason = 123;
-constexpr std::size_t kMostHistory = 1 << 20;    // bytes of lines
+constexpr std::size_t kMostHistory = 1 << 20;    // bytes of records of before, in the memory of one tail
 constexpr std::chrono::milliseconds kBreath{2};  // between two looks whether a client has read
-
-// An entry of before, which outlives the scan that found it.
-struct Found {
-  base::Timestamp time;
-  record::Batch batch;
-};
 
 struct Tail {
   Tail(std::shared_ptr<WebSocket> socket_, TailRequest request_, logql::LogQuery query_, const TailLimits& limits)
       : socket(std::move(socket_)),
         request(std::move(request_)),
+        expr(query_.expr()),
         query(std::move(query_)),
-        frames({request.categorize, request.old_form}, limits.frames) {}
+        frames(request.form, limits.frames) {}
 
   const std::shared_ptr<WebSocket> socket;
   const TailRequest request;
+  const logql::LogExpr expr;  // of the query, for another thread
   logql::LogQuery query;
   TailFrames frames;
   Monotonic closes_at = base::kNever;
@@ -60,7 +57,7 @@ struct Tail {
   std::deque<record::Batch> held;  // new records while its history is looked for
   std::size_t held_bytes = 0;
   // Written by the thread that looks for its history, before `has_history`.
-  record::Batch history;
+  std::deque<record::Batch> history;
   std::atomic<bool> has_history{false};
 
   // Sends what is due. False while the client reads too slowly.
@@ -98,7 +95,7 @@ class Hub : public TailHub {
 
   std::vector<Route> routes() override {
     std::vector<Route> routes;
-    for (const char* const path : {"/loki/api/v1/tail", "/api/prom/tail"}) {
+    for (const char* const path : {"/loki/api/v1/tail", "/api/prom/tail", "/weir/api/v1/tail"}) {
       Route route{.method = "GET", .path = path};
       route.admit = [this](const Request& request) { return refusal(request); };
       route.socket = [this](std::shared_ptr<WebSocket> socket) { open(std::move(socket)); };
@@ -133,7 +130,7 @@ class Hub : public TailHub {
   void open(std::shared_ptr<WebSocket> socket) {
     auto request = tail_request(socket->request(), clock_.wall());
     if (!request) return socket->close(kError, shortened(request.error().message));  // admit() has refused it
-    auto query = logql::LogQuery::compile(request->query, {});
+    auto query = logql::LogQuery::compile(request->query, tail_syntax(request->form));
     if (!query) return socket->close(kError, "only log selector is supported");
     auto tail = std::make_shared<Tail>(std::move(socket), *std::move(request), *std::move(query), limits_);
     tail->closes_at = base::after(clock_.monotonic(), limits_.longest);
@@ -287,8 +284,9 @@ class Hub : public TailHub {
     logql::LogQuery::Entry entry;
     for (record::Record& record : batch.records) {
       if (!wants(tail, record) || !tail.query.run(record, batch, entry)) continue;
-      if (tail.frames.add(entry, record.timestamp, now)) continue;
-      if (make_room(tail) && tail.frames.add(entry, record.timestamp, now)) continue;
+      const std::string_view level = tail.request.form == TailForm::page ? level_of(entry) : std::string_view();
+      if (tail.frames.add(entry, record.timestamp, now, level)) continue;
+      if (make_room(tail) && tail.frames.add(entry, record.timestamp, now, level)) continue;
       tail.frames.drop(entry, record.timestamp);
     }
   }
@@ -319,10 +317,9 @@ class Hub : public TailHub {
       return;
     }
     if (!tail.has_history.load(std::memory_order_acquire)) return;
-    if (tail.history.records.empty() && tail.held.empty()) return;
+    if (tail.history.empty() && tail.held.empty()) return;
     const Monotonic now = clock_.monotonic();
-    take(tail, tail.history, now);
-    tail.history = record::Batch();
+    for (record::Batch& before : std::exchange(tail.history, {})) take(tail, before, now);
     for (record::Batch& held : std::exchange(tail.held, {})) take(tail, held, now);
     tail.held_bytes = 0;
   }
@@ -386,7 +383,8 @@ class Hub : public TailHub {
     range.from = tail.request.start;
     range.to = clock_.wall();
     if (range.from >= range.to) return {};
-    auto scan = scan::SpoolScan::open(spool_, tail.request.query, range, diagnostics_);
+    const std::string paths[] = {spool_};
+    auto scan = scan::SpoolScan::open(paths, tail.expr, range, diagnostics_);
     if (!scan) return std::move(scan).error();
     (*scan)->take_tenant(tail.request.tenant);
     (*scan)->take_blocks([&](const spool::BlockInfo& block) { return known.has(block.id); });
@@ -395,11 +393,11 @@ class Hub : public TailHub {
     if (auto older = (*scan)->keep_newest(std::min(tail.request.limit, limits_.history)); !older) return std::move(older).error();
     std::size_t bytes = 0;
     return (*scan)->run([&](record::Batch& batch) -> Result<bool> {
-      for (const record::Record& record : batch.records) {
-        bytes += record.line.data.size();
-        if (bytes > kMostHistory) return false;
-        tail.history.add_copy(record);
-      }
+      record::Batch& kept = tail.history.emplace_back();
+      for (const record::Record& record : batch.records) kept.add_copy(record);
+      bytes += kept.bytes();
+      // The newest stay, so that nothing is missing between them and what comes.
+      for (; bytes > kMostHistory && tail.history.size() > 1; tail.history.pop_front()) bytes -= tail.history.front().bytes();
       return true;
     });
   }

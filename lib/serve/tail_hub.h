@@ -11,6 +11,8 @@
 //   live      entries go out in frames, after the delay that the client asked for
 //   closed    its client is gone, its time is up, or the server ends
 //
+// The page has a tail of its own, which takes `{}` and whose frames say more (tail_frames.h). Everything else is Loki's.
+//
 // A client that reads too slowly: first its frames wait in the server, then entries wait here, both bounded, and then entries are
 // dropped. The next frame that goes out says which.
 //
@@ -35,7 +37,7 @@ struct TailLimits {
   std::size_t tails = 64;                // at once; Loki's max_concurrent_tail_requests is 10
   base::Duration longest = base::kHour;  // querier.tail_max_duration
   base::Duration poll = 250 * base::kMillisecond;
-  std::uint64_t history = 5000;                        // most entries of before, whatever the client asks for
+  std::uint64_t history = 5000;                        // most entries of before, whatever the client asks for; and 1 MiB of them
   std::size_t unsent = 128 << 10;                      // bytes that wait in the server for one client; then entries wait here
   base::Duration patience = 200 * base::kMillisecond;  // for a client that was not slow before, when a block has more than fits
   TailFrames::Limits frames = {};
@@ -52,7 +54,7 @@ class TailHub {
   TailHub(const TailHub&) = delete;
   TailHub& operator=(const TailHub&) = delete;
 
-  // GET /loki/api/v1/tail and /api/prom/tail. They refer to this object.
+  // GET /loki/api/v1/tail, /api/prom/tail and /weir/api/v1/tail. They refer to this object.
   [[nodiscard]] virtual std::vector<httpd::Route> routes() = 0;
   // Closes all tails with 1001, and takes no more.
   virtual void stop() = 0;

@@ -1,15 +1,12 @@
 #include "serve/tail_request.h"
 
-#include "logql/log_query.h"
 #include "logql/parser.h"
 #include "names/tenant.h"
-#include "record/timestamp.h"
+#include "serve/answers.h"
+#include "serve/parameters.h"
 
-#include <fmt/format.h>
-
-#include <charconv>
-#include <cmath>
-#include <optional>
+#include <algorithm>
+#include <utility>
 
 namespace weir::serve {
 namespace {
@@ -18,70 +15,61 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-constexpr base::Duration kMostDelay = 5 * base::kSecond;
+constexpr std::int64_t kMostDelay = 5;  // seconds
+// Bytes: the query of a tail is compiled on the thread of the server, which answers nobody else meanwhile.
+constexpr std::size_t kMostQuery = 16 << 10, kMostOfLoki = 131'071;
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t number = 0;
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+TailForm form_of(const httpd::Request& request) {
+  if (request.path == "/weir/api/v1/tail") return TailForm::page;
+  if (request.path == "/api/prom/tail") return TailForm::old;
+  const auto flags = encoding_flags(request);
+  return std::ranges::find(flags, kCategorize) != flags.end() ? TailForm::categorized : TailForm::loki;
 }
 
-Result<std::int64_t> number_of(const httpd::Request& request, std::string_view name, std::int64_t otherwise) {
-  const auto text = request.parameter(name);
-  if (!text || text->empty()) return otherwise;
-  if (const auto number = whole_number(*text)) return *number;
-  return fail(Code::usage, "strconv.Atoi: parsing \"{}\": invalid syntax", *text);
-}
-
-// Seconds, also with a fraction, nanoseconds, or RFC 3339.
-Result<base::Timestamp> start_of(const httpd::Request& request, base::Timestamp now) {
-  const auto text = request.parameter("start");
-  if (!text || text->empty()) return now - base::kHour;
-  if (text->find('.') != std::string::npos) {
-    double seconds = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-    if (error == std::errc() && end == text->data() + text->size() && std::abs(seconds) < 9e9)
-      return static_cast<base::Timestamp>(std::round(seconds * 1000)) * base::kMillisecond;
-  }
-  constexpr std::size_t kSeconds = 10;  // characters, at most
-  if (const auto number = whole_number(*text)) return text->size() <= kSeconds ? *number * base::kSecond : *number;
-  if (const auto time = record::parse_rfc3339(*text)) return *time;
-  return fail(Code::usage, "could not parse 'start' parameter: strconv.ParseInt: parsing \"{}\": invalid syntax", *text);
+Result<base::Duration> delay_of(const Form& form) {
+  const std::string_view text = form.get("delay_for");
+  if (text.empty()) return base::Duration{0};
+  auto seconds = parse_number(text);
+  if (!seconds) return std::move(seconds).error();
+  // Loki reads a negative number as a very large one.
+  if (*seconds < 0 || *seconds > kMostDelay) return fail(Code::usage, "delay_for can't be greater than {}", kMostDelay);
+  return *seconds * base::kSecond;
 }
 
 }  // namespace
 
+logql::ParseOptions tail_syntax(TailForm form) { return {.selector_optional = form == TailForm::page}; }
+
 Result<TailRequest> tail_request(const httpd::Request& request, base::Timestamp now) {
+  auto form = Form::of(request);
+  if (!form) return std::move(form).error();
   TailRequest tail;
-  tail.query = request.parameter("query").value_or("");
-  auto parsed = logql::parse(tail.query, {});
+  tail.form = form_of(request);
+  tail.query = form->get("query");
+  if (tail.query.size() > kMostQuery && tail.query.size() <= kMostOfLoki)
+    return fail(Code::usage, "the query of a tail has at most {} bytes here ({} > {})", kMostQuery, tail.query.size(), kMostQuery);
+  auto parsed = logql::parse(tail.query, {.selector_optional = tail_syntax(tail.form).selector_optional});
   if (!parsed) return std::move(parsed).error();
   // Regular expressions and templates are looked at no sooner.
   if (parsed->is_log()) {
-    if (auto query = logql::LogQuery::compile(tail.query, {}); !query) return std::move(query).error();
+    if (auto query = logql::LogQuery::compile(tail.query, tail_syntax(tail.form)); !query) return std::move(query).error();
   }
-  auto limit = number_of(request, "limit", 100);
+  auto limit = limit_of(*form, "limit", 100);
   if (!limit) return std::move(limit).error();
-  if (*limit <= 0) return fail(Code::usage, "limit must be a positive value");
-  tail.limit = static_cast<std::uint64_t>(*limit);
-  auto start = start_of(request, now);
-  if (!start) return std::move(start).error();
-  tail.start = *start;
-  auto delay = number_of(request, "delay_for", 0);
+  tail.limit = *limit;
+  auto range = bounds_of(*form, now);
+  if (!range) return std::move(range).error();
+  tail.start = range->from;
+  auto delay = delay_of(*form);
   if (!delay) return std::move(delay).error();
-  if (*delay > kMostDelay / base::kSecond) return fail(Code::usage, "delay_for can't be greater than 5");
-  tail.delay = std::max<std::int64_t>(*delay, 0) * base::kSecond;
+  tail.delay = *delay;
   tail.tenant = request.header("X-Scope-OrgID");
   // A browser can set no header of a WebSocket.
   if (tail.tenant.empty()) {
-    tail.tenant = request.parameter("tenant").value_or("");
+    tail.tenant = form->get("tenant");
     if (!names::is_tenant(tail.tenant))
       return fail(Code::usage, "'tenant' is no tenant: use up to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )");
   }
-  tail.categorize = request.header("X-Loki-Response-Encoding-Flags").find("categorize-labels") != std::string_view::npos;
-  tail.old_form = request.path == "/api/prom/tail";
   return tail;
 }
 

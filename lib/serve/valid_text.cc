@@ -1,8 +1,12 @@
 #include "serve/valid_text.h"
 
+#include "record/json.h"
+
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <string_view>
+#include <iterator>
+#include <utility>
 
 namespace weir::serve {
 namespace {
@@ -45,6 +49,31 @@ void replace_lone_surrogates(std::string& json) {
   if (from == 0) return;
   keep_until(json.size());
   json.resize(kept);
+}
+
+void append_html_safe_string(std::string& out, std::string_view text) {
+  const std::size_t begin = out.size();
+  record::append_json_string(out, text);
+  constexpr std::string_view kFirstBytes = "<>&\xe2";
+  if (out.find_first_of(kFirstBytes, begin) == std::string::npos) return;
+  const std::string plain = out.substr(begin);
+  out.resize(begin);
+  std::size_t from = 0;
+  for (std::size_t at = 0; (at = plain.find_first_of(kFirstBytes, at)) != std::string::npos;) {
+    constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
+        {"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}};
+    const auto* const found = std::ranges::find_if(
+        kEscapes, [rest = std::string_view(plain).substr(at)](const auto& one) { return rest.starts_with(one.first); });
+    if (found == std::end(kEscapes)) {
+      ++at;
+      continue;
+    }
+    out.append(plain, from, at - from);
+    out += found->second;
+    at += found->first.size();
+    from = at;
+  }
+  out.append(plain, from);
 }
 
 }  // namespace weir::serve

@@ -72,7 +72,7 @@ Result<ViewRequest> view_request(const Call& call) {
   request.buckets = static_cast<std::size_t>(std::clamp<std::int64_t>(*number, 0, 1000));
   request.text = call.form().get("query");
   // The page begins with {}, which is all there is; what Loki refuses to read, one spool has in a moment.
-  auto query = parse_query(call, request.text, {.selector_optional = true});
+  auto query = parse_query(request.text, {.selector_optional = true});
   if (!query) return std::move(query).error();
   if (!query->is_log()) return fail(Code::usage, "cannot show a metric query as lines").with_hint("ask query_range");
   request.query = std::get<logql::LogExpr>(std::move(query->node));
@@ -277,11 +277,7 @@ class View {
     const auto watch = [this, before = done_](const scan::Work& work) { return advance(before, work); };
     auto read = scan::count_records(
         call_.spools(), request_.query,
-        {.range = uncounted_,
-         .cell = counts_.step(),
-         .tenant = call_.tenant(),
-         .limits = {.memory = call_.limits().memory},
-         .watch = watch},
+        {.range = uncounted_, .cell = counts_.step(), .tenant = call_.tenant(), .limits = call_.scan_limits(), .watch = watch},
         [] { return [sets = std::make_shared<LevelSets>()](Record& record, Batch& batch) { return sets->of(record, batch); }; },
         call_.shared().diagnostics,
         [&](const scan::RecordCount& part) {

@@ -34,16 +34,13 @@ Result<base::TimeRange> range_of(const Call& call) {
   auto range = bounds_of(call.form(), call.now());
   if (!range) return range;
   if (range->to < range->from) return fail(Code::usage, "end timestamp must not be before or equal to start time");
-  if (auto ok = check_length(call, *range); !ok) return std::move(ok).error();
   return range;
 }
 
 scan::StreamSums sums_of(Call& call, const base::TimeRange& range, base::Duration cell) {
-  return {.range = range,
-          .cell = cell,
-          .tenant = call.tenant(),
-          .limits = {.memory = call.limits().memory},
-          .watch = [&call](const scan::Work&) { return !call.over(); }};
+  return {.range = range, .cell = cell, .tenant = call.tenant(), .limits = call.scan_limits(), .watch = [&call](const scan::Work&) {
+            return !call.over();
+          }};
 }
 
 std::vector<std::string> words_of(std::string_view list) {
@@ -60,8 +57,10 @@ Result<VolumeRequest> volume_request(const Call& call, bool with_step) {
   VolumeRequest request;
   auto range = range_of(call);
   if (!range) return std::move(range).error();
+  // As Loki, which splits a range with steps before it looks at its length.
+  if (auto ok = with_step ? Result<void>() : check_length(call, *range, Rounding::seconds); !ok) return std::move(ok).error();
   request.range = *range;
-  auto selector = parse_selector(call, std::string(call.form().get("query")), true);
+  auto selector = parse_selector(std::string(call.form().get("query")), true);
   if (!selector) return std::move(selector).error();
   request.selector = std::move(*selector);
   for (const auto& matcher : request.selector.matchers) request.options.selector.insert(matcher.name);
@@ -148,7 +147,8 @@ Answer answer_volume(Call& call, bool with_step) {
 Answer index_stats(Call& call) {
   auto range = range_of(call);
   if (!range) return std::move(range).error();
-  auto selector = parse_selector(call, std::string(call.form().get("query")), false);
+  if (auto ok = check_length(call, *range, Rounding::milliseconds_end_up); !ok) return std::move(ok).error();
+  auto selector = parse_selector(std::string(call.form().get("query")), false);
   if (!selector) return std::move(selector).error();
   std::set<std::string> streams;  // their labels
   record::LabelSetRef latest;     // held, or the next set might come to stand in its place

@@ -1,11 +1,13 @@
 #include "stages/serve_site.h"
 
+#include "base/open_files.h"
 #include "serve/page.h"
 #include "serve/tenant.h"
 #include "spool/spool_file.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::stages {
@@ -18,15 +20,27 @@ using httpd::Route;
 
 namespace {
 
-constexpr base::Duration kLastWords = base::kSecond;
+constexpr base::Duration kLastWords = 2 * base::kSecond;
 constexpr std::string_view kReadOnly =
     "this server only reads: another process writes the spool, or it was started with --read-only\n";
 
-httpd::Limits limits_of(const ServeSpec& spec) {
+// As many as there are descriptors for, beside those of the spool, which queries open, too.
+std::size_t most_connections(base::Diagnostics& diagnostics) {
+  constexpr std::uint64_t kMost = 256, kLeast = 8, kOthers = 96;
+  const std::uint64_t files = base::raise_open_files();
+  if (files >= kMost + kOthers) return kMost;
+  const std::uint64_t most = files > kOthers + kLeast ? files - kOthers : kLeast;
+  diagnostics.say(fmt::format("only {} files may be open (ulimit -n), so that serve takes {} connections at once instead of {}",
+                              files, most, kMost));
+  return most;
+}
+
+httpd::Limits limits_of(const ServeSpec& spec, base::Diagnostics& diagnostics) {
   httpd::Limits limits;
-  limits.header = 64 << 10;  // a query stands in the first line
+  limits.header = 256 << 10;  // a query stands in the first line
   limits.bodies = spec.most_body * 4;
-  limits.connections = 256;
+  limits.answers = 2 * spec.queries.answer;
+  limits.connections = most_connections(diagnostics);
   limits.idle = 5 * base::kMinute;
   limits.read = 30 * base::kSecond;  // Loki's
   limits.unsent = 256 << 10;
@@ -48,7 +62,7 @@ ServeSite::~ServeSite() { server_.reset(); }
 Result<std::unique_ptr<ServeSite>> ServeSite::start(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context) {
   std::unique_ptr<ServeSite> site(new ServeSite(spec, inbox, context));
   httpd::Options options;
-  options.limits = limits_of(spec);
+  options.limits = limits_of(spec, *context.diagnostics);
   options.tls = spec.tls;
   options.diagnostics = context.diagnostics;
   options.not_found = "404 page not found\n";  // as Loki
@@ -67,11 +81,11 @@ std::string ServeSite::url() const {
   return fmt::format("{}://{}/", spec_.tls.certificate.empty() ? "http" : "https", address.text());
 }
 
-bool ServeSite::drain(base::Monotonic deadline) {
+bool ServeSite::drain(base::Monotonic deadline, const std::function<bool()>& hurry) {
   // What still runs close to the deadline has a moment to say so.
   queries_->stop(deadline - kLastWords);
   tails_->stop();
-  return server_->drain(deadline);
+  return server_->drain(deadline, hurry);
 }
 
 Route ServeSite::push_route(std::string path) {

@@ -10,6 +10,7 @@
 #include "stages/serve.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -29,9 +30,9 @@ class ServeSite {
   }
   // "http://127.0.0.1:3100/"
   [[nodiscard]] std::string url() const;
-  // Takes no more connections, ends tails, and waits until all requests are answered; queries end a second before the deadline.
-  // True: all were answered.
-  bool drain(base::Monotonic deadline);
+  // Takes no more connections, ends tails, and waits until all requests are answered; queries end two seconds before the deadline.
+  // True: all were answered. `hurry`: as that of httpd::Server.
+  bool drain(base::Monotonic deadline, const std::function<bool()>& hurry);
 
  private:
   ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline::Context& context);

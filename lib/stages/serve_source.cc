@@ -155,8 +155,9 @@ class ServeSource : public pipeline::Source {
   Result<void> begin_drain(base::Stop& stop) {
     const Monotonic now = context_.clock->monotonic();
     const Monotonic deadline = std::min(stop.deadline(now), base::after(now, kDrain));
-    auto thread = base::start_thread("end the server", [this, deadline] {
-      if (!site_->drain(deadline)) context_.diagnostics->say("some requests had not ended when the server stopped");
+    auto thread = base::start_thread("end the server", [this, deadline, &stop] {
+      const auto hurry = [&stop] { return stop.level() == base::Stop::leave; };
+      if (!site_->drain(deadline, hurry)) context_.diagnostics->say("some requests had not ended when the server stopped");
       const std::uint64_t one = 1;
       static_cast<void>(::write(drained_.get(), &one, sizeof one));
     });
@@ -192,6 +193,7 @@ class ServeSource : public pipeline::Source {
                                               .tenant = request.header("X-Scope-OrgID"),
                                               .body = request.body},
                                              context_.clock->wall(), batch_);
+    if (!verdict.advice.empty()) context_.diagnostics->warn(verdict.records > 0 ? "serve-times" : "serve-type", verdict.advice);
     std::uint64_t refused = 0;
     for (const auto& [reason, count] : verdict.refused) {
       refused += count;

@@ -228,6 +228,141 @@ scrape_configs:
         thread.join()
         self.assertEqual((closed.exception.code, ended), (1001, [143]))
 
+    def test_a_tail_that_does_not_answer_the_close(self):
+        serve = self.serve()
+        tail = self.tail(serve.url)
+        begun = time.monotonic()
+        self.assertEqual(serve.stop(), 143)
+        self.assertLess(time.monotonic() - begun, 10)  # two seconds are for the client
+        with self.assertRaises(ws_kit.Closed) as closed:
+            tail.text()
+        self.assertEqual(closed.exception.code, 1001)
+
+    def test_the_page_tails_everything_of_a_tenant(self):
+        serve = self.serve()
+        self.push(serve.url, [(time.time_ns(), "an error")], {"app": "y"}, X_Scope_OrgID="red")
+        self.push(serve.url, [(time.time_ns(), "of nobody")], {"app": "z"})
+        url = f"{serve.url}/weir/api/v1/tail?" + urllib.parse.urlencode({"query": "{}", "tenant": "red"})
+        tail = ws_kit.WebSocket(url, {"Origin": serve.url})
+        self.addCleanup(tail.close)
+        frame = json.loads(tail.text())
+        self.assertEqual([(s["stream"]["app"], s["values"][0][1], s["values"][0][2]["level"]) for s in frame["streams"]], [("y", "an error", "error")])
+        self.push(serve.url, [(time.time_ns(), "more")], {"app": "y"}, X_Scope_OrgID="red")
+        self.assertIn("more", tail.text())
+        with self.assertRaises(ws_kit.Refused):
+            self.tail(serve.url, "{}")
+        with self.assertRaises(ws_kit.Refused) as refused:
+            ws_kit.WebSocket(url, {"Origin": "http://evil.example"})
+        self.assertEqual(refused.exception.status, 403)
+
+    # ---- the end
+
+    def busy(self, url, count):
+        """Asks that many queries of which each takes minutes. Where their statuses come; 0: the server closed the connection."""
+        line = json.dumps(list(range(1000)))
+        self.assertEqual(self.push(url, [(time.time_ns() + i, line) for i in range(2000)])[0], 204)
+        query = '{app="x"} | line_format `{{$l := fromJson __line__}}{{range $l}}{{range $l}}{{end}}{{end}}` |= "nothing"'
+        statuses = []
+
+        def ask():
+            try:
+                statuses.append(kit.get(f"{url}/loki/api/v1/query_range?" + urllib.parse.urlencode({"query": query}))[0])
+            except OSError:
+                statuses.append(0)
+
+        for _ in range(count):
+            threading.Thread(target=ask, daemon=True).start()
+        kit.wait_for(lambda: f"weir_serve_running_queries {min(count, 2)}\n" in kit.get(url + "/metrics")[1].decode(), "running queries")
+        return statuses
+
+    def test_the_time_of_a_query_ends_also_within_a_block(self):
+        serve = self.serve("--query-timeout", "2s")
+        begun = time.monotonic()
+        statuses = self.busy(serve.url, 1)
+        kit.wait_for(lambda: statuses, "an answer")
+        self.assertEqual(statuses, [504])
+        self.assertLess(time.monotonic() - begun, 20)
+
+    def test_a_stop_gives_queries_a_while(self):
+        """Those that run and those that wait are answered before the 20 s are over."""
+        serve = self.serve()
+        statuses = self.busy(serve.url, 3)
+        begun = time.monotonic()
+        self.assertEqual(serve.stop(), 143)
+        self.assertGreater(time.monotonic() - begun, 15)
+        self.assertLess(time.monotonic() - begun, 25)
+        kit.wait_for(lambda: len(statuses) == 3, "all answers")
+        self.assertEqual(statuses, [503, 503, 503])
+
+    def test_a_second_signal_ends_it_at_once(self):
+        serve = self.serve()
+        statuses = self.busy(serve.url, 3)
+        serve.process.send_signal(signal.SIGTERM)
+
+        def refuses():
+            try:
+                kit.get(serve.url + "/ready")
+            except OSError:
+                return True
+            return False
+
+        kit.wait_for(refuses, "that it takes no more connections")
+        self.assertIsNone(serve.process.poll())
+        begun = time.monotonic()
+        self.assertEqual(serve.stop(), 143)
+        self.assertLess(time.monotonic() - begun, 10)
+        kit.wait_for(lambda: len(statuses) == 3, "the end of all connections")
+        self.assertEqual(statuses, [0, 0, 0])
+
+    # ---- a spool without room
+
+    def test_a_full_spool(self):
+        """Clients wait five seconds and no longer, and what is stored can be read. When there is room, all goes on."""
+        serve = self.serve("--max-size", "16MiB", "--on-full", "block")
+        self.assertEqual(self.push(serve.url, [(time.time_ns(), "first")])[0], 204)
+        consumer = self.start(kit.WEIR, "push", "--spool", self.spool, "--as", "other", "http://127.0.0.1:9/", stderr=subprocess.DEVNULL)
+        kit.wait_for(lambda: json.loads(kit.weir("spool", "status", self.spool, "-o", "json"))["consumers"], "a consumer")
+        kit.end(consumer)
+        for number in range(200):
+            begun = time.monotonic()
+            rows = [(time.time_ns() + i, f"{number} {i} " + os.urandom(500).hex()) for i in range(500)]
+            status, text = self.push(serve.url, rows)
+            if status != 204:
+                break
+        self.assertEqual(status, 503)
+        self.assertIn(b"the spool is full", text)
+        self.assertGreater(time.monotonic() - begun, 4.5)
+        self.assertLess(time.monotonic() - begun, 20)
+        begun = time.monotonic()
+        self.assertEqual(self.push(serve.url, [(time.time_ns(), "no room")])[0], 503)
+        self.assertLess(time.monotonic() - begun, 4)  # nobody waits for what cannot be
+        status, text = kit.get(serve.url + "/ready")
+        self.assertEqual((status, b"the spool is full" in text), (503, True))
+        self.assertEqual(kit.get(serve.url + "/-/healthy")[0], 200)
+        found = kit.get(f"{serve.url}/loki/api/v1/query_range?" + urllib.parse.urlencode({"query": QUERY + ' |= "first"'}))[1]
+        self.assertIn(b'"first"', found)
+        kit.weir("spool", "forget", "other", self.spool)
+        kit.wait_for(lambda: self.push(serve.url, [(time.time_ns(), "room again")])[0] == 204, "room")
+        self.assertEqual(kit.get(serve.url + "/ready")[0], 200)
+        self.assertIn("room again", self.lines(query=QUERY + ' |= "room"'))
+        self.assertEqual(serve.stop(), 143)
+
+    # ---- files that change
+
+    def test_sighup_changes_nothing_and_files_are_read_again(self):
+        users = self.dir / "users"
+        users.write_text("me:secret\n")
+        serve = self.serve("--auth-file", str(users))
+        tail = ws_kit.WebSocket(f"{serve.url}/loki/api/v1/tail?" + urllib.parse.urlencode({"query": QUERY}), {"Authorization": "Basic bWU6c2VjcmV0"})
+        self.addCleanup(tail.close)
+        serve.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.push(serve.url, [(time.time_ns(), "x")], Authorization="Basic bWU6c2VjcmV0")[0], 204)
+        self.assertIn('"x"', tail.text())
+        users.write_text("me:another\n")
+        self.assertEqual(self.push(serve.url, [(time.time_ns(), "y")], Authorization="Basic bWU6c2VjcmV0")[0], 401)
+        self.assertEqual(self.push(serve.url, [(time.time_ns(), "y")], Authorization="Basic bWU6YW5vdGhlcg==")[0], 204)
+        self.assertIn('"y"', tail.text())  # who was let in stays
+
     # ---- read-only
 
     def test_beside_a_chain_it_only_reads(self):
@@ -247,6 +382,9 @@ scrape_configs:
         for options in ((), ("--read-only",)):
             serve = self.serve(*options)
             self.assertIn("read-only", serve.log)
+            self.assertNotIn("cannot", serve.log)
+            if not options:
+                self.assertRegex(serve.log, rf"process [0-9]+ writes the spool '{self.spool}': serve only reads it, and refuses pushes")
             status, text = self.push(serve.url, [(time.time_ns(), "no")])
             self.assertEqual(status, 501)
             self.assertIn(b"only reads", text)

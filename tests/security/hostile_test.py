@@ -5,6 +5,7 @@ While each of them goes on, another client is answered; at the end the process h
 time limit of the server: tests/httpd/bounds_test.cc does, with limits of its own.
 """
 import contextlib
+import json
 import random
 import re
 import resource
@@ -12,8 +13,10 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import weir_kit as kit
@@ -21,6 +24,8 @@ import weir_kit as kit
 MIB = 1 << 20
 AT_REST = 40 * MIB  # what serve may take without bodies, its connections among it
 BODIES = 64 * MIB  # Limits::bodies of serve
+HEADERS = 16 * MIB  # Limits::long_headers
+ANSWERS = 128 * MIB  # Limits::answers of serve
 CONNECTIONS = 1000
 
 
@@ -118,6 +123,60 @@ class Hostile(kit.Case):
         self.assertEqual(self.answer(post + b"Content-Length: 18446744073709551616\r\n\r\n"), 400)
         self.assertEqual(self.answer(post + b"Transfer-Encoding: chunked\r\n\r\n" + b"ffffff\r\n" + b"x" * 0xffffff + b"\r\nfff\r\n"), 413)
         self.holds(AT_REST + BODIES)
+
+    def test_many_long_headers_at_once(self):
+        """Before anybody said who he is: long first lines, many short lines."""
+        for count in range(250):
+            rest = b"x" * 250_000 if count % 2 else b" HTTP/1.1\r\nHost: localhost\r\n" + b"x:\r\n" * 250
+            self.connect(b"GET /ready" + rest)
+        self.assertEqual(self.push(), 204)
+        self.holds(AT_REST + HEADERS)
+        # Others are told to come again, until the long ones are gone.
+        get = b"GET /ready?" + b"x" * 250_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for _ in range(50):
+            if self.answer(get) == 503:
+                break
+            self.connect(b"GET /ready" + b"x" * 250_000)
+        else:
+            self.fail("nobody is told to come again")
+        self.sockets.close()
+        kit.wait_for(lambda: self.answer(get) == 200, "the headers are held")
+
+    def test_queries_as_long_as_they_may_be(self):
+        """Those that take a parser or a compiler longest."""
+        texts = ['{a="b"} |~ "' + "(a|b)*" * 21_000 + '"', '{a="b"}' + ' |= "x"' * 18_000, "(" * 131_000, '{a="b"} | ' + "(" * 65_000 + "x=1" + ")" * 65_000,
+                 '{a="b"} | line_format "' + "{{.a}}" * 21_000 + '"', "-" * 131_000, '{a="b"} | json ' + ", ".join(f'a{i}="b.c"' for i in range(9_000)),
+                 " + ".join(["vector(1)"] * 10_900), "sum(" * 30_000, '{a="b"} |~ "' + "a{1000}" * 18_000 + '"', "#" * 131_000, '{a="' + "\\\\" * 65_000 + '"}']
+        self.assertEqual(self.push(), 204)
+        for text in texts:
+            for path, form in (("query_range", "query"), ("tail", "query"), ("labels", "query"), ("series", "match[]"), ("format_query", "query")):
+                with self.subTest(path, text=text[:20]):
+                    begun = time.monotonic()
+                    sent = urllib.parse.urlencode({form: text}, quote_via=urllib.parse.quote, safe="(){}|*+,=. ").replace(" ", "+").encode()
+                    one = self.connect(b"GET /loki/api/v1/%b?%b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                       b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" % (path.encode(), sent))
+                    self.serves()
+                    self.assertLess(time.monotonic() - begun, 10)
+                    self.assertRegex(one.recv(4096)[:13], rb"HTTP/1.1 (101|200|400|431)")
+        self.holds(AT_REST + HEADERS + 128 * MIB)
+
+    def test_pushes_with_labels_that_are_too_long(self):
+        """Each is refused, and none is remembered."""
+        for number in range(30):
+            body = json.dumps({"streams": [{"stream": {"a": f"{number} " + "x" * 5 * MIB}, "values": [[str(1_800_000_000 * 10**9), "x"]]}]}).encode()
+            self.assertEqual(self.answer(b"POST /loki/api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                         b"Content-Length: %d\r\n\r\n%b" % (len(body), body)), 400)
+            self.sockets.close()
+        self.holds(AT_REST + BODIES + 32 * MIB)
+
+    def test_long_answers_that_nobody_reads(self):
+        for _ in range(40):
+            body = json.dumps({"streams": [{"stream": {"a": "x" * 5 * MIB}, "values": [[str(1_800_000_000 * 10**9), "x"]]}]}).encode()
+            self.connect(b"POST /loki/api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: %d\r\n\r\n%b" % (len(body), body)).recv(1)
+        self.holds(AT_REST + BODIES + ANSWERS + 64 * MIB)
+        self.sockets.close()
+        self.assertEqual(self.push(), 204)
 
     def test_many_bodies_at_once(self):
         post = b"POST /loki/api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15000000\r\n\r\n"

@@ -123,7 +123,6 @@ TEST_F(QueryApiTest, ARequestSeesItsTenantAlone) {
 }
 
 TEST_F(QueryApiTest, Limits) {
-  limits.text = 100;
   limits.answer = 300;
   limits.length = base::kHour;
   std::vector<test::StoredRecord> records;
@@ -133,9 +132,39 @@ TEST_F(QueryApiTest, Limits) {
   EXPECT_THAT(range(kAll), StartsWith("400 the answer is larger than"));
   EXPECT_EQ(range(std::string(kAll) + "&limit=5001"),
             "400 max entries limit per query exceeded, limit > max_entries_limit_per_query (5001 > 5000)");
-  EXPECT_EQ(range("query=" + std::string(101, 'a')), "400 the query is too long (101 bytes, limit: 100)");
+  // The longest query that Loki reads, and one that is too long.
+  const std::string longest = "query=%7Bapp%3D%22x%22%7D+%7C%3D+%60" + std::string(131'071 - 15, 'a') + "%60";
+  EXPECT_THAT(range(longest), StartsWith(R"({"status":"success")"));
+  EXPECT_EQ(range(longest + "+"), "400 parse error : input size too long (131072 > 131072)");
   EXPECT_EQ(body("/loki/api/v1/labels?start=1&end=3602"),
             "400 the query time range exceeds the limit (query length: 1h0m1s, limit: 1h)");
+}
+
+// Asked of a real Loki.
+TEST_F(QueryApiTest, LengthsAreCountedInMilliseconds) {
+  limits.length = base::kHour;
+  store_three();
+  const auto length = [&](const std::string& endpoint, const std::string& start, const std::string& end) {
+    const std::string answer = body("/loki/api/v1/" + endpoint + "?" + kAll + "&start=" + start + "&end=" + end + "&step=60");
+    if (answer.starts_with("{")) return std::string("ok");
+    const std::size_t at = answer.find("(query length: ");
+    return at == std::string::npos ? answer : answer.substr(at + 15, answer.find(',', at) - at - 15);
+  };
+  const std::string start = "1000000000000999999", end = "1000003600001000001";
+  EXPECT_EQ(length("query_range", start, end), "1h0m0.001s");
+  EXPECT_EQ(length("labels", start, end), "1h0m0.001s");
+  EXPECT_EQ(length("index/stats", start, end), "1h0m0.002s");
+  EXPECT_EQ(length("index/volume", start, end), "ok");
+  EXPECT_EQ(length("index/volume", "1000000000900000000", "1000003601100000000"), "1h0m1s");
+  EXPECT_EQ(length("index/volume", "1000000000000000000", "1000003600999999999"), "ok");
+  EXPECT_EQ(length("index/volume_range", start, "1000093600001000001"), "ok");
+  EXPECT_EQ(length("query_range", "1000000000000000001", "1000003600000999999"), "ok");
+  EXPECT_EQ(length("index/stats", "1000000000000000000", "1000003600000000001"), "1h0m0.001s");
+}
+
+TEST_F(QueryApiTest, FlagsComeBackInTheirOrder) {
+  EXPECT_THAT(range(kAll, {{"X-Loki-Response-Encoding-Flags", "b, categorize-labels,a,b,"}}),
+              HasSubstr(R"("encodingFlags":["b","categorize-labels","a"])"));
 }
 
 TEST_F(QueryApiTest, SeriesAreLimited) {

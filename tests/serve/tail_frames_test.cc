@@ -27,15 +27,17 @@ Entry full_entry(std::string_view line) {
 }
 
 TEST(TailFrames, AreThoseOfLoki) {
-  TailFrames frames({}, {});
+  TailFrames frames(TailForm::loki, {});
   EXPECT_TRUE(frames.add(full_entry("a \"<b>\" & \n\x01\xff \xe2\x80\xa8"), 2, 1));
   EXPECT_EQ(frames.next(2).value_or(""), R"({"streams":[{"stream":{"app":"x","k":"v","level":"warn","z":"<1>"},)"
-                                         R"("values":[["2","a \"\u003cb\u003e\" \u0026 \n\u0001\ufffd \u2028"]]}]})");
+                                         R"("values":[["2","a \"\u003cb\u003e\" \u0026 \n\u0001)"
+                                         "\xef\xbf\xbd"
+                                         R"( \u2028"]]}]})");
   EXPECT_FALSE(frames.next(2));
 }
 
 TEST(TailFrames, KeepCategoriesApart) {
-  TailFrames frames({.categorize = true}, {});
+  TailFrames frames(TailForm::categorized, {});
   EXPECT_TRUE(frames.add(full_entry("l"), 2, 1));
   EXPECT_TRUE(frames.add(entry_of("m"), 3, 1));
   EXPECT_EQ(frames.next(2).value_or(""),
@@ -44,8 +46,18 @@ TEST(TailFrames, KeepCategoriesApart) {
             R"({"stream":{"app":"x","z":"<1>"},"values":[["3","m",{}]]}],"encodingFlags":["categorize-labels"]})");
 }
 
+TEST(TailFrames, SayTheLevelToThePage) {
+  TailFrames frames(TailForm::page, {});
+  EXPECT_TRUE(frames.add(full_entry("l"), 2, 1, "warn"));
+  EXPECT_TRUE(frames.add(entry_of("m"), 3, 1, "unknown"));
+  EXPECT_EQ(frames.next(2).value_or(""),
+            R"({"streams":[{"stream":{"app":"x","z":"<1>"},)"
+            R"("values":[["2","l",{"level":"warn","structuredMetadata":{"level":"warn"},"parsed":{"k":"v"}}]]},)"
+            R"({"stream":{"app":"x","z":"<1>"},"values":[["3","m",{"level":"unknown"}]]}],"encodingFlags":["categorize-labels"]})");
+}
+
 TEST(TailFrames, HaveAnOldForm) {
-  TailFrames frames({.old_form = true}, {});
+  TailFrames frames(TailForm::old, {});
   EXPECT_TRUE(frames.add(entry_of("l"), 1'796'072'842'000'000'010, 1));
   EXPECT_EQ(
       frames.next(2).value_or(""),
@@ -54,7 +66,7 @@ TEST(TailFrames, HaveAnOldForm) {
 }
 
 TEST(TailFrames, AreInOrderOfTimeAmongWhatIsDue) {
-  TailFrames frames({}, {.frame_entries = 2});
+  TailFrames frames(TailForm::loki, {.frame_entries = 2});
   for (const base::Timestamp time : {3, 1, 2}) EXPECT_TRUE(frames.add(entry_of("l"), time, 10));
   EXPECT_TRUE(frames.add(entry_of("l"), 0, 20));
   EXPECT_EQ(frames.oldest(), 10);
@@ -69,7 +81,7 @@ TEST(TailFrames, AreInOrderOfTimeAmongWhatIsDue) {
 }
 
 TEST(TailFrames, NameWhatIsDropped) {
-  TailFrames frames({}, {.bytes = 10, .dropped = 1});
+  TailFrames frames(TailForm::loki, {.bytes = 10, .dropped = 1});
   EXPECT_TRUE(frames.add(entry_of("a line of more than ten bytes"), 1, 1));
   EXPECT_FALSE(frames.add(entry_of("b"), 2, 1));
   frames.drop(entry_of("b"), 2);
@@ -83,8 +95,19 @@ TEST(TailFrames, NameWhatIsDropped) {
   EXPECT_EQ(frames.next(0).value_or(""), R"({"streams":[],"dropped_entries":[{"timestamp":"4","labels":{"app":"x","z":"<1>"}}]})");
 }
 
+TEST(TailFrames, NameNoMoreOfWhatIsDroppedThanFits) {
+  TailFrames frames(TailForm::loki, {.dropped_bytes = 60});
+  for (int i = 0; i < 10; ++i) frames.drop(entry_of("b"), i);
+  EXPECT_EQ(frames.dropped(), 10U);
+  const std::string frame = frames.next(0).value_or("");
+  EXPECT_NE(frame.find(R"("timestamp":"1")"), std::string::npos) << frame;
+  EXPECT_EQ(frame.find(R"("timestamp":"2")"), std::string::npos) << frame;
+  frames.drop(entry_of("b"), 11);
+  EXPECT_NE(frames.next(0).value_or("").find(R"("timestamp":"11")"), std::string::npos);
+}
+
 TEST(TailFrames, AreSentAgainWhenTheyCouldNotBe) {
-  TailFrames frames({}, {});
+  TailFrames frames(TailForm::loki, {});
   EXPECT_TRUE(frames.add(entry_of("l"), 1, 1));
   const std::string frame = frames.next(2).value_or("");
   frames.put_back(frame);

@@ -27,9 +27,10 @@ class TailHubTest : public ::testing::Test {
   void store(const std::vector<test::StoredRecord>& records) { test::make_spool(path, records, context); }
   // A client of {app="x"}, with further parameters.
   std::shared_ptr<FakeSocket> tail(const std::string& more = "", const std::string& tenant = "",
-                                   const std::string& query = "%7Bapp%3D%22x%22%7D") {
+                                   const std::string& query = "%7Bapp%3D%22x%22%7D",
+                                   const std::string& endpoint = "/loki/api/v1/tail") {
     httpd::Request request;
-    request.path = "/loki/api/v1/tail";
+    request.path = endpoint;
     request.query = "query=" + query + more;
     if (!tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", tenant);
     if (const auto refused = routes.front().admit(request)) {
@@ -77,6 +78,29 @@ TEST_F(TailHubTest, KeepsTenantsApart) {
   store({{{{"app", "x"}}, now(), "new of a", {}, "a"}, {{{"app", "x"}}, now(), "new of nobody"}});
   for (const auto& frame : a->frames(2)) EXPECT_THAT(frame, Not(HasSubstr("nobody")));
   for (const auto& frame : nobody->frames(2)) EXPECT_THAT(frame, Not(HasSubstr("of a")));
+}
+
+TEST_F(TailHubTest, ShowsThePageEverythingWithItsLevel) {
+  store({{{{"app", "x"}}, now() - 2, "an error"}, {{{"app", "y"}, {"level", "WARN"}}, now() - 1, "two"}});
+  make();
+  EXPECT_EQ(tail("", "", "%7B%7D"), nullptr);
+  EXPECT_THAT(refusal, HasSubstr("queries require at least one regexp or equality matcher"));
+  const auto socket = tail("", "", "%7B%7D", "/weir/api/v1/tail");
+  ASSERT_NE(socket, nullptr);
+  EXPECT_THAT(socket->frames(1).front(), HasSubstr(R"("an error",{"level":"error"}]]},{"stream":{"app":"y","level":"WARN"})"));
+  EXPECT_THAT(socket->frames(1).front(), HasSubstr(R"("two",{"level":"warn"}]])"));
+  store({{{{"app", "z"}}, now(), "new", {{"detected_level", "debug"}}}});
+  EXPECT_THAT(socket->frames(2).back(), HasSubstr(R"("new",{"level":"debug","structuredMetadata":{"detected_level":"debug"}}]])"));
+}
+
+TEST_F(TailHubTest, LeavesNoHoleBehindALongHistory) {
+  for (int i = 0; i < 4; ++i) store({{{{"app", "x"}}, now(), std::to_string(i) + std::string(600 << 10, 'x')}});
+  make({.unsent = 8 << 20, .frames = {.bytes = 8 << 20}});
+  const auto socket = tail();
+  const auto history = socket->frames(1);
+  ASSERT_EQ(history.size(), 1U);
+  EXPECT_THAT(history[0], HasSubstr("\"3xxx"));
+  EXPECT_THAT(history[0], Not(HasSubstr("\"0xxx")));
 }
 
 TEST_F(TailHubTest, WaitsForASpoolThatIsNotThere) {

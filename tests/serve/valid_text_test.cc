@@ -30,5 +30,18 @@ TEST(ValidText, ReplacesLoneSurrogates) {
   }
 }
 
+TEST(ValidText, IsSafeInHtml) {
+  const auto safe = [](std::string_view text) {
+    std::string out = "<";
+    append_html_safe_string(out, text);
+    return out;
+  };
+  EXPECT_EQ(safe("plain"), "<\"plain\"");
+  EXPECT_EQ(safe("<b>&\n\""), "<\"\\u003cb\\u003e\\u0026\\n\\\"\"");
+  EXPECT_EQ(safe("a\xe2\x80\xa8\xe2\x80\xa9"), "<\"a\\u2028\\u2029\"");
+  // Others that begin alike, and one that is cut short.
+  EXPECT_EQ(safe("\xe2\x82\xac>\xe2\x80"), "<\"\xe2\x82\xac\\u003e\\udce2\\udc80\"");
+}
+
 }  // namespace
 }  // namespace weir::serve

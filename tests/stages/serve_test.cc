@@ -17,6 +17,7 @@ namespace weir::stages {
 namespace {
 
 using pipeline::Flushed;
+using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -96,6 +97,16 @@ TEST_F(ServeTest, AnswersWhenItIsStored) {
   EXPECT_EQ(result.source.records_out, 1U);
   EXPECT_EQ(result.source.unaccounted(), 0);
   EXPECT_EQ(source->summary(), "received 1 record in 1 push request");
+}
+
+TEST_F(ServeTest, SaysWhatAClientSeemsToDoWrong) {
+  start();
+  test::RawHttp client(address);
+  const std::string body = R"({"streams":[]})";
+  client.send(fmt::format("POST /loki/api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  EXPECT_THAT(client.answer(), AllOf(StartsWith("HTTP/1.1 400 "), EndsWith("\r\n\r\nmime: no media type\n")));
+  finish();
+  EXPECT_THAT(test.diagnostics.said(), testing::Contains(HasSubstr("looks like JSON, but its Content-Type is missing")));
 }
 
 TEST_F(ServeTest, RequestsShareACommit) {

@@ -74,6 +74,11 @@ REFUSED = [
     ranged('{app="shop"} |~ "("'), ranged(ALL, limit=5001), ranged(ALL, limit=0), ranged(ALL, limit=-1), ranged(ALL, limit="x"), ranged(ALL, direction="x"),
     ranged(ALL, start="abc"), ranged(ALL, start="99999999999999999999"), ranged(ALL, end="2020-01-01T00:00:00"), ranged(ALL, since="1.5h"), ranged(ALL, since="x"),
     ranged(ALL, start="END", end="START"), ranged(ALL, step="x"), ranged(ALL, step="1.5s"), ranged(ALL, step="0"), ranged(ALL, step="-1"), ranged(ALL, step="1ms"),
+    # Lengths are counted in milliseconds, which each path rounds in its own way.
+    *((L + path, {"query": '{app="x"}', "match[]": '{app="x"}', "start": start, "end": end}, {})
+      for path in ("query_range", "labels", "series", "index/stats", "index/volume", "detected_labels", "detected_fields")
+      for start, end in (("1000000000000999999", "1003000000001000001"), ("1000000000000000001", "1003000000000000000"), ("1000000000.9", "1003000000.201"))),
+    *((L + path, {"query": '{app="x"}' + " " * size, **TIME}, {}) for path in ("query_range", "labels", "index/stats", "format_query") for size in (131_063, 131_064)),
     ranged(ALL, interval="-1"), ranged(ALL, interval="x"), ranged(ALL, start="LONG_AGO"), ranged(f"sum(rate({ALL}[1m]))", start="LONG_AGO", step="1h"),
     ranged(f"sum(rate({ALL}[1m]))", step="0.0001"), ranged(f"count_over_time({ALL} | json [1m])", step=60, x="error of data"),
     instant(ALL), instant(""), instant(f"rate({ALL}[5m])", limit="x"), instant(f"rate({ALL}[5m])", limit=0), instant(f"rate({ALL}[5m])", time="x"),

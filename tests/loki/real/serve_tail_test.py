@@ -106,7 +106,8 @@ class Tails(unittest.TestCase):
         good = '{a="b"}'
         cases = {"no query": {}, "half a query": {"query": "{a="}, "everything": {"query": "{}"}, "delay": {"query": good, "delay_for": 6},
                  "no delay": {"query": good, "delay_for": "x"}, "limit 0": {"query": good, "limit": 0}, "no limit": {"query": good, "limit": "x"},
-                 "no start": {"query": good, "start": "x"}}
+                 "no start": {"query": good, "start": "x"}, "negative delay": {"query": good, "delay_for": -1}, "no since": {"query": good, "since": "x"},
+                 "no end": {"query": good, "end": "x"}, "too long": {"query": good + " " * 131_072}}
         for name, parameters in cases.items():
             with self.subTest(name):
                 answers = []
