@@ -166,9 +166,9 @@ values. With `-o jsonl` each line is a JSON value.
 
 # Format
 `weir query fmt LOGQL` prints the query as Loki formats it: spread over several lines where it is long. Without LOGQL, or with `-`,
-it reads the query from standard input, as logcli does. Neither Loki nor a spool is asked. What Loki's format_query would change in meaning (it
-loses parentheses, an `or` of line filters, and `by ()`) is kept. A mistake is shown with its place, and the exit code is 2.
-With `-o jsonl` the text is a JSON string.
+it reads the query from standard input, as logcli does. Neither Loki nor a spool is asked. What Loki's format_query would change
+in meaning (it loses parentheses, an `or` of line filters, and `by ()`) is kept. A mistake is shown with its place, and the exit
+code is 2. With `-o jsonl` the text is a JSON string.
 
 # Memory
 Reading spools takes up to about 32 MiB. `--memory` allows more, so that blocks which overlap in time are read less often.
