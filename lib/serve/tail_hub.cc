@@ -83,14 +83,9 @@ class Hub : public TailHub {
 
   ~Hub() override {
     stop();
-    std::thread follower, historian;
-    {
-      const std::lock_guard lock(mutex_);
-      follower = std::move(follower_);
-      historian = std::move(historian_);
-    }
-    if (follower.joinable()) follower.join();
-    if (historian.joinable()) historian.join();
+    // In this order: the thread of all tails may only now start the one that looks back.
+    end(follower_);
+    end(historian_);
   }
 
   std::vector<Route> routes() override {
@@ -118,6 +113,15 @@ class Hub : public TailHub {
   }
 
  private:
+  void end(std::thread& member) {
+    std::thread thread;
+    {
+      const std::lock_guard lock(mutex_);
+      thread = std::move(member);
+    }
+    if (thread.joinable()) thread.join();
+  }
+
   // ---- on the server's thread
 
   [[nodiscard]] std::optional<Response> refusal(const Request& request) const {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -135,7 +136,7 @@ TEST_F(TailHubTest, HasALimit) {
   const auto one = tail(), two = tail(), three = tail();
   EXPECT_EQ(three->closed(), "1011 max concurrent tail requests limit exceeded, count > limit (3 > 2)");
   one->leave();
-  for (int i = 0; i < 1000 && hub->count() > 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 6000 && hub->count() > 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const auto four = tail();
   EXPECT_FALSE(four->gone());
   EXPECT_FALSE(two->gone());
@@ -153,6 +154,19 @@ TEST_F(TailHubTest, ClosesAllWhenItStops) {
   EXPECT_EQ(one->closed(), "1001 the server ends");
   EXPECT_EQ(two->closed(), "1001 the server ends");
   EXPECT_EQ(tail()->closed(), "1011 the server ends");
+}
+
+TEST_F(TailHubTest, EndsWhileATailIsOnlyBeginning) {
+  store({{{{"app", "x"}}, now(), "one"}});
+  // A tail begins on threads of the hub, within a millisecond or so: the hub ends at each moment of that.
+  for (int round = 0; round < 100; ++round) {
+    make();
+    const auto socket = tail();
+    const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(20 * round);
+    while (std::chrono::steady_clock::now() < moment) std::this_thread::yield();
+    hub.reset();
+    EXPECT_EQ(socket->closed(), "1001 the server ends");
+  }
 }
 
 TEST_F(TailHubTest, DropsWhatASlowClientDoesNotReadAndSaysSo) {
