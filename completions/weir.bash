@@ -182,7 +182,8 @@ _weir() {
           1:volume) : ;;
           1:fields) : ;;
           1:values) : ;;
-          0:*) _weir_words 'logs labels series stats volume fields values' ;;
+          1:fmt) : ;;
+          0:*) _weir_words 'logs labels series stats volume fields values fmt' ;;
           *) : ;;
         esac
       fi

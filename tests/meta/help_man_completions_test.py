@@ -172,7 +172,7 @@ def tried_in_bash(script, commands):
     check(lines[4] == "pipeline with blanks", f"bash offers {lines[4]}")
     check("--help" in lines[5], f"bash offers {lines[5]}")
     check(lines[6] == "complete -F _weir weir", f"bash: {lines[6]}")
-    want = [spool_actions(script), SPOOLS, "a.db", "", SPOOLS, "tail", "bash zsh fish", "logs labels series stats volume fields values", "app namespace", "namespace", "", SPOOLS, SPOOLS, "", "",
+    want = [spool_actions(script), SPOOLS, "a.db", "", SPOOLS, "tail", "bash zsh fish", "logs labels series stats volume fields values fmt", "app namespace", "namespace", "", SPOOLS, SPOOLS, "", "",
             "pipeline with blanks", "a.db", "a.db", "", ""]
     check(lines[7:] == want, f"bash offers {lines[7:]}")
     check(calls == ["query labels --timeout 2s", "query --spool=a.db labels --timeout 2s"], f"bash calls {calls}")
@@ -193,7 +193,7 @@ def tried_in_fish(script):
         fake.chmod(0o755)
         for line, wanted in (("weir spool ", spool_actions(script.with_name(SCRIPTS["bash"]))), ("weir spool status ", SPOOLS), ("weir spool -o text status a", "a.db"),
                              ("weir spool forget ", ""), ("weir spool forget main ", SPOOLS), ("weir docs man tai", "tail"),
-                             ("weir docs completion ", "bash fish zsh"), ("weir query ", "fields labels logs series stats values volume"), ("weir query labels ", "app namespace"),
+                             ("weir docs completion ", "bash fish zsh"), ("weir query ", "fields fmt labels logs series stats values volume"), ("weir query labels ", "app namespace"),
                              ("weir query --spool a.db labels na", "namespace"), ("weir query labels app ", ""), ("weir replay a", "a.db"),
                              ("weir replay a.db ", ""), ("weir run a", "a.db"), ("weir tail a", "a.db"), ("weir tail -n ", "")):
             found = offer(line, cwd=folder, path=folder)
