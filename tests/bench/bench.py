@@ -24,6 +24,7 @@ import metrics
 import multiline
 import peers
 import query
+import serve
 import report as reports
 import rules
 import weir_kit as kit
@@ -344,7 +345,7 @@ def main():
     parser.add_argument("--tree")
     parser.add_argument("--mb", type=float, default=256)
     parser.add_argument("--dir", default="build/bench")
-    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,query,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal")
+    parser.add_argument("--only", default="stages,chains,same,rules,metrics,kubernetes,hold,query,serve,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal")
     parser.add_argument("--live-seconds", type=float, default=30)
     parser.add_argument("--churn-pods", type=int, default=40_000)
     parser.add_argument("--outage-lines", type=int, default=1_500_000)
@@ -363,7 +364,7 @@ def main():
     only, report = a.only.split(","), reports.Report()
     print(f"{os.cpu_count()} cores; {subprocess.run([kit.WEIR, '--version'], capture_output=True, text=True, check=False).stdout.strip()}")
 
-    if set(only) - {"live", "query", "memory", "outage", "churn", "first-start", "multiline", "journal"}:
+    if set(only) - {"live", "query", "serve", "memory", "outage", "churn", "first-start", "multiline", "journal"}:
         tree = pathlib.Path(a.tree) if a.tree else folder / "pods"
         if not a.tree:
             subprocess.run(["rm", "-rf", str(tree)], check=True)
@@ -392,6 +393,8 @@ def main():
         hold.run(report, tree, folder, a.hold_seconds, a.hold_lines, a.release_mb, a.release_rates.split(","))
     if "query" in only:
         query.run(report, folder, a.query_mb)
+    if "serve" in only:
+        serve.run(report, folder, a.query_mb)
     if "durable" in only:
         durable(report, tree, log_bytes, folder, a.live_seconds)
     if "tracked" in only:

@@ -2,7 +2,7 @@
 # Measures weir: CPU seconds, memory and bytes written of each stage and of whole chains, beside cat, grep and jq on the same input.
 #
 #   tests/bench/run.sh [--mb 256] [--tree DIR]
-#                      [--only stages,chains,same,rules,metrics,kubernetes,hold,query,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal,peers]
+#                      [--only stages,chains,same,rules,metrics,kubernetes,hold,query,serve,durable,tracked,spill,outage,memory,loki,live,churn,first-start,multiline,journal,peers]
 #                      [--live-seconds 30] [--outage-lines 1500000] [--churn-pods 40000] [--first-start-mb 1000]
 #                      [--first-start-tail OPTIONS] [--runs 5] [--changes 100] [--hold-seconds 60] [--hold-lines 14400000] [--query-mb 1000]
 #                      [--release-mb 500] [--release-rates 1MiB,0] [--dir DIR]
