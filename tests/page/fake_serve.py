@@ -138,6 +138,7 @@ class Store:
         self.go_on = threading.Event()  # until it is set, the histogram of a view waits
         self.go_on.set()
         self.broken = None  # an error that views end with
+        self.broken_labels = None  # an error in place of labels
         self.sockets = True  # whether a WebSocket can be had
         self.status = {}     # what the status has in place of what it usually has
 
@@ -191,6 +192,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.send(404, "404 page not found\n", "text/plain")
             kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
             return self.send(200, FILES[name], kind, (("Content-Security-Policy", POLICY), ("Cache-Control", "no-cache")))
+        if path == "/loki/api/v1/labels" and self.store.broken_labels:
+            return self.send(400, self.store.broken_labels, "text/plain")
         if path == "/loki/api/v1/labels":
             return self.send(200, {"status": "success", "data": sorted({n for r in records for n in r["labels"]})})
         if match := re.fullmatch("/loki/api/v1/label/([^/]+)/values", path):
@@ -278,7 +281,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not match:
             return self.send(400, "parse error at line 1, col 5: syntax error: unexpected IDENTIFIER", "text/plain")
         by, query, window = match.group(1), Query(match.group(2)), int(match.group(3))
-        start, end, step = float(given["start"]), float(given["end"]), float(given["step"])
+        start, end, step = float(given["start"]) / 1e9, float(given["end"]) / 1e9, float(given["step"])
         series = {}
         for record in records:
             if query.run(record) is None:

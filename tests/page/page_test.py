@@ -58,6 +58,21 @@ class Opening(PageCase):
         self.open()
         self.b.wait("document.querySelector('.note').textContent.includes('this spool has no records yet')")
 
+    def test_why_there_is_nothing(self):
+        for status, tenant, want in (({"exists": False, "records": 0}, "", "does not exist"), ({"tenants": ["a"], "records": 0}, "nosuch", "no records of tenant nosuch"),
+                                     ({"tenants": ["a"], "records": 0}, "", "no records without a tenant")):
+            self.serve([]).store.status = status
+            self.open("tenant=" + tenant)
+            self.b.wait(f"document.querySelector('.note').textContent.includes({want!r})")
+
+    def test_a_spool_that_is_gone(self):
+        self.serve(shop(20)).store.status = {"exists": True}
+        self.open()
+        self.store.status = {"exists": False, "records": 0, "oldest": None, "newest": None}
+        self.store.tenants[""].clear()
+        self.b.click("#run")
+        self.b.wait("document.querySelector('.note').textContent.includes('/var/lib/weir/logs.db is gone')")
+
     def at_the_oldest_edge(self, order=""):
         self.press("G" if order else "g")
 
@@ -340,6 +355,42 @@ class Query(PageCase):
             self.assertEqual(self.b.js("const m = await import('/page/logql.js'); return m.marks(given[0])?.source ?? null", query), want, query)
 
 
+class Times(PageCase):
+    def asked(self, ending):
+        return [given for path, given, _ in self.store.requests if path.endswith(ending)][-1]
+
+    def test_no_more_days_are_asked_for_than_one_may(self):
+        now = time.time_ns()
+        self.serve([record(now - 60 * 86400 * NS, "old"), record(now - 3600 * NS, "new"), record(now + 400 * 86400 * NS, "ahead")])
+        self.open("labels=1")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        self.ask('count_over_time({app="checkout"}[60s])')
+        self.says("of 30 days")
+        for ending in ("/labels", "/query_range"):
+            start, end = (int(self.asked(ending)[name]) for name in ("start", "end"))
+            self.assertLessEqual(end - start, 721 * 3600 * NS, ending)
+            self.assertLess(abs(end - now), 86400 * NS, ending)
+
+    def test_times_are_never_taken_for_seconds(self):
+        self.serve([record(NS, "first"), record(3 * NS, "last")])
+        self.open("labels=1")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        self.b.js("document.activeElement.blur()")
+        self.press("k", "c")
+        self.b.wait("document.querySelectorAll('#context .row').length === 2")
+        for ending, names in (("/labels", ("start", "end")), ("/view", ("start", "end")), ("/context", ("ts",)), ("/values", ("start", "end"))):
+            for name in names:
+                self.assertGreater(len(self.asked(ending)[name]), 10, (ending, name))
+
+    def test_labels_that_cannot_be_read_are_said(self):
+        self.may_complain = True
+        self.serve(shop(20))
+        self.open()
+        self.store.broken_labels = "the query time range exceeds the limit"
+        self.press("/", "{")
+        self.says("the query time range exceeds the limit")
+
+
 class Histogram(PageCase):
     def setUp(self):
         super().setUp()
@@ -421,7 +472,7 @@ class Reading(PageCase):
         self.open("wrap=1")
         height = "[...document.querySelectorAll('.row')][5].offsetHeight"
         self.assertLess(self.b.value(height), 8 * 18 + 5)
-        self.press("g", "j", "j", "j", "j", "j", "j", "o")
+        self.press("g", "j", "j", "j", "j", "j", "o")
         self.b.wait(f"{height} > 1000")
 
     def test_wrap_and_raw(self):
@@ -481,7 +532,7 @@ class Reading(PageCase):
     def test_arrow_keys_move_the_cursor(self):
         self.serve([record(START + i * NS, f"line {i}") for i in range(500)])
         self.open()
-        self.press("g", "Down", "Down", "Down", "Up")
+        self.press("g", "Down", "Down", "Up")
         self.assertEqual(self.b.value("document.activeElement.querySelector('.text').textContent"), "line 1")
         self.assertEqual(self.b.value("document.activeElement.ariaPosInSet"), "2")
         self.press("PageDown")
@@ -624,6 +675,45 @@ class Live(PageCase):
         self.press("k")
         self.hold()
         self.release()
+
+    def test_what_is_unfolded_out_of_sight_holds_nothing(self):
+        self.live()
+        self.b.js("[...document.querySelectorAll('.row .time')].at(-1).click()")
+        self.b.wait("document.querySelector('.details')")
+        self.hold()
+        self.assertIn("a line is unfolded", self.b.value("document.querySelector('.waiting').title"))
+        for n in (3, 80, 5, 7):  # first in sight, then far above
+            self.release()
+            self.more(n)
+            self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {self.next - 1}')")
+
+    def test_a_line_of_a_wrong_clock_holds_nothing(self):
+        for query, want in (("", 1), ("q={app=\"checkout\"}&", 1)):
+            with self.subTest(query=query):
+                ahead = record(time.time_ns() + 365 * 86400 * NS, "ahead of its time")
+                self.store.tenants[""] = [record(START, "first"), ahead]
+                self.open(query + "live=1")
+                new = record(time.time_ns(), "new")
+                self.store.add(new)
+                self.b.wait("[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'new')")
+                self.assertEqual(sorted(self.rows()), ["ahead of its time", "first", "new"])
+                tails = [given for path, given, _ in self.store.requests if path == "/weir/api/v1/tail"]
+                self.assertLessEqual(int(tails[-1]["start"]), time.time_ns())
+                self.assertIn(time.strftime("%Y-", time.gmtime(ahead["ts"] // NS)), self.b.js("return [...document.querySelectorAll('.row .time')].at(-1).textContent"))
+
+    def test_texts_and_figures_go_on(self):
+        self.store.tenants[""] = []
+        self.store.status = {"records": 0, "oldest": None, "newest": None}
+        self.open("live=1")
+        self.says("this spool has no records yet")
+        self.store.status = {}
+        self.store.add(*[record(time.time_ns() + i, f"line {i}", "error" if i == 2 else "info") for i in range(5)])
+        self.b.wait("document.getElementById('says').textContent === '5 lines' && !document.querySelector('.note').textContent")
+        self.b.wait("[...document.querySelectorAll('.histogram .legend button')].map(e => e.textContent).join() === 'error 1,info 4'")
+        self.store.add(record(time.time_ns(), "line 5", "error"))
+        self.b.wait("document.getElementById('says').textContent === '6 lines'")
+        self.b.wait("[...document.querySelectorAll('.histogram .legend button')].map(e => e.textContent).join() === 'error 2,info 4'")
+        self.assertEqual(self.b.value("document.getElementById('says').ariaLive"), "off")
 
     def test_pause(self):
         self.live()
@@ -851,6 +941,139 @@ class Columns(PageCase):
         self.assertRegex(self.state("q2"), r'\{pod="web-[01]"\}')
         self.press("v")
         self.b.wait("document.querySelectorAll('.pane:not([hidden])').length === 1")
+
+
+class Faults(PageCase):
+    def test_parts_of_a_link_that_cannot_be_read_are_said(self):
+        self.serve(shop(20))
+        for state in ("from=5y", "to=1e999", "ctx={bad", "zone=Mars", "limit=many", "live=maybe", "to=99999999999999999999", "at=x", "from=h", "ctx={}"):
+            with self.subTest(state=state):
+                self.open(state)
+                self.b.wait("!document.getElementById('unread').hidden")
+                self.assertIn(state, self.b.value("document.getElementById('unread').textContent"))
+                self.says("20 lines")
+        self.press("w")
+        self.b.wait("document.getElementById('unread').hidden")
+
+    def test_names_that_objects_have_already(self):
+        self.serve([record(START, '{"constructor": "c", "toString": "t"}'), record(START + 1, "a", labels={"app": "x", "constructor": "one"}),
+                    record(START + 2, "b", labels={"app": "x", "valueOf": "two"})])
+        self.open()
+        self.assertNotIn("native code", self.b.value("document.body.textContent"))
+        self.press("g", "o")
+        self.b.wait("document.querySelector('.details')")
+        names = self.b.js("return [...document.querySelectorAll('.details tr > th[scope=row]')].map(e => e.textContent)")
+        self.assertEqual(names[-2:], ["constructor", "toString"])
+
+    def test_logfmt_has_fields_too(self):
+        self.serve([record(START, 'level=warn msg="payment \\"slow\\"" took=3s')])
+        self.open()
+        self.press("g", "o")
+        self.b.wait("document.querySelector('.details')")
+        fields = self.b.js("return [...document.querySelectorAll('.details tbody:last-child tr')].map(e => e.innerText.replace(/\\s+/g, ' ').trim())")
+        self.assertEqual(fields, ["logfmt", "=\u2260 level warn", '=\u2260 msg payment "slow"', "=\u2260 took 3s"])
+        self.b.click(".details button[aria-label='took = 3s']")
+        self.b.wait("new URLSearchParams(location.hash.slice(1)).get('q') === '{} | logfmt | took=\"3s\"'")
+
+    def test_the_first_and_the_last_line_get_the_cursor(self):
+        self.serve([record(START + i * NS, f"line {i}") for i in range(300)])
+        for order, first, last in (("", 0, 299), ("order=top", 299, 0)):
+            self.open(order)
+            for key, line in (("G", last), ("g", first), ("End", last)):
+                self.press(key)
+                self.b.wait(f"document.activeElement.querySelector('.text')?.textContent === 'line {line}'")
+
+    def test_what_x_folds(self):
+        python = ["Traceback (most recent call last):", '  File "a.py", line 1, in f', "    g()", "ValueError: bad", "next: line"]
+        self.serve([record(START + i, line, "error") for i, line in enumerate(["plain", *python])])
+        self.open()
+        self.assertEqual(self.rows(), ["plain", python[0], "next: line"])
+        self.press("g", "x")
+        self.says("nothing is folded under this line")
+        self.assertEqual(self.b.js("return [...document.querySelectorAll('.fold')].map(e => e.textContent)"), ["+ 3 lines"])
+
+    def test_text_that_is_selected_selects_no_line(self):
+        self.serve([record(START + i * NS, f"line {i} " + "word " * 10) for i in range(5)])
+        self.open()
+        self.b.drag(".row .text", 0.05, 0.2)
+        self.b.wait("getSelection().toString().length > 3")
+        self.assertFalse(self.b.value("document.querySelector('.row.cursor, .details')"))
+        self.b.js("getSelection().empty()")
+        self.b.click(".row .text")
+        self.b.wait("document.querySelector('.row.cursor .details')")
+        self.b.wait("location.hash.includes('at=')")
+
+    def test_a_metric_query_has_no_live_lines(self):
+        self.serve(shop(20))
+        self.open('q=count_over_time({app="nginx"}[60s])&live=1')
+        self.assertTrue(self.b.value("document.getElementById('live-button').disabled"))
+        self.assertIn("metric query", self.b.value("document.getElementById('live-button').title"))
+        self.press("l")
+        self.says("metric query")
+        self.ask('{app="nginx"}')
+        self.b.wait("!document.getElementById('live-button').disabled")
+
+    def test_all_series_on_demand_and_a_dot_for_one_value(self):
+        self.serve([record(START + i * 6 * NS, "x", labels={"app": f"app-{i}"}) for i in range(70)])
+        self.open(f"q=sum by (app) (count_over_time({{app=~\".%2B\"}}[2s]))&from={START}&to={START + 100 * NS}", done=False)
+        self.b.wait("document.querySelectorAll('.chart .legend .hue').length === 50")
+        self.assertTrue(self.b.value("document.querySelector('.chart path.dot')"))
+        self.b.js("[...document.querySelectorAll('.chart .legend button')].at(-1).click()")
+        self.b.wait("document.querySelectorAll('.chart .legend .hue').length > 60")
+
+    def test_a_context_that_is_closed_is_not_told(self):
+        self.serve(shop(50))
+        self.open()
+        self.press("G", "c")
+        self.says("of context")
+        self.press("Escape")
+        self.says("50 lines")
+
+    def test_labels_without_the_value_are_not_shown(self):
+        self.serve(shop(100))
+        self.open("labels=1")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        self.b.click("#labels input")
+        self.press("coredns")
+        self.b.wait("[...document.querySelectorAll('#labels details')].filter(e => !e.hidden).map(e => e.querySelector('summary').textContent).join() === 'app 1 of 3,pod 1 of 4,service_name 1 of 3'")
+
+    def test_tab_takes_the_first_suggestion(self):
+        self.serve(shop(100))
+        self.open()
+        self.press("/", "{po")
+        self.b.wait("document.querySelector('#q-list li')?.textContent === 'pod'")
+        self.press("Tab")
+        self.b.wait("document.getElementById('q').value === '{pod=\"'")
+        self.b.wait("document.querySelector('#q-list li')")
+        self.press("Escape")
+        self.assertEqual(self.b.value("[document.activeElement.id, document.getElementById('q-list').hidden].join()"), "q,true")
+
+    def test_a_download_of_a_part_says_so(self):
+        self.serve([record(START + i * NS, f"line {i}") for i in range(1500)])
+        self.open()
+        self.says("press e")
+        self.press("d")
+        self.says("1,000 records saved; more lines match")
+        weir_kit.wait_for(lambda: next(iter(self.b.downloads.glob("*.jsonl")), None), "the download").unlink()
+
+    def test_a_misspelt_stage_is_marked(self):
+        self.may_complain = True
+        self.serve(shop(20))
+        self.open()
+        self.ask('{app="nginx"} | jsn | logfmt')
+        self.b.wait("document.querySelector('.error mark')?.textContent === 'jsn'")
+        self.assertEqual(self.b.value("document.getElementById('q').selectionStart"), 16)
+
+    def test_a_time_ahead_in_the_status(self):
+        self.serve([record(START, "a"), record(time.time_ns() + 365 * 86400 * NS, "b")])
+        self.open()
+        self.press("s")
+        self.b.wait("document.getElementById('spool-table').textContent.includes(\"ahead of this machine's clock\")")
+
+    def test_years_on_the_axis(self):
+        self.serve([record(START, "a"), record(START + 365 * 86400 * NS, "b")])
+        self.open("utc=1")
+        self.b.wait("document.querySelector('.histogram .plot-axis').textContent.startsWith('2026-09-21')")
 
 
 class State(PageCase):

@@ -177,18 +177,9 @@ class Serve(PageCase, weir_kit.Case):
         self.press("t")
         self.b.wait("document.querySelectorAll('.chart-table tbody tr').length > 30")
 
-    def tail_may_be_missing(self):
-        """Where this serve has no tail for the page, the page polls, and the browser logs that there is no WebSocket."""
-        try:
-            self.get("weir/api/v1/tail")
-        except urllib.error.HTTPError as error:
-            self.may_complain = error.code == 404
-            error.close()
-
     def test_live(self):
         now = time.time_ns()
         self.serve_real([record(now - (100 - i) * NS, f"line {i}") for i in range(100)])
-        self.tail_may_be_missing()
         self.open("live=1")
         for i in range(100, 103):
             push(self.url, [record(time.time_ns(), f"line {i}")])
@@ -198,9 +189,38 @@ class Serve(PageCase, weir_kit.Case):
         push(self.url, [record(time.time_ns(), "line 103")])
         self.b.wait("document.querySelector('.waiting').textContent === '1 new line'")
 
+    def test_a_record_ahead_of_the_clock(self):
+        now = time.time_ns()
+        self.serve_real([record(now - 40 * 86400 * NS, "old"), record(now - NS, "first"), record(now + 365 * 86400 * NS, "ahead")])
+        self.open("live=1&labels=1")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+        for i in range(3):
+            push(self.url, [record(time.time_ns(), f"line {i}")])
+            self.b.wait(f"[...document.querySelectorAll('.row .text')].some(e => e.textContent === 'line {i}')")
+        self.assertEqual(self.rows(), ["old", "first", "line 0", "line 1", "line 2", "ahead"])
+        self.ask('count_over_time({app="checkout"}[1d])')
+        self.says("series: a value every")
+        self.says("of 30 days")
+
+    def test_times_near_the_epoch(self):
+        self.serve_real([])
+        push(self.url, [record(NS, "first"), record(2 * NS, "second"), record(3 * NS, "third")])
+        self.open("labels=1")
+        self.says("3 lines")
+        self.b.wait("document.querySelectorAll('#labels details').length >= 4")
+
+    def test_a_spool_that_is_deleted(self):
+        self.serve_real(shop(20))
+        self.open()
+        self.says("20 lines")
+        for path in self.dir.glob("logs.db*"):
+            path.unlink()
+        self.may_complain = True
+        self.b.click("#run")
+        self.b.wait("/gone|deleted/.test(document.getElementById('panes').textContent)")
+
     def test_live_of_a_tenant(self):
         self.serve_real([])
-        self.tail_may_be_missing()
         now = time.time_ns()
         push(self.url, [record(now - NS, "of nobody")])
         push(self.url, [record(now - NS, "of team a")], tenant="team-a")
@@ -213,7 +233,7 @@ class Serve(PageCase, weir_kit.Case):
     def test_tenants(self):
         self.serve_real(shop(100))
         self.open("tenant=nobody")
-        self.says("no lines")
+        self.says("no lines: no records of tenant nobody")
 
     def test_traces_fold(self):
         self.serve_real([record(fake_serve.START + i * 1000, line, "error", pod("a-1")) for i, line in enumerate(JAVA)])

@@ -1,8 +1,10 @@
 // What the server is asked. Addresses are relative, so that the page also works behind a proxy's prefix.
 
-import { spool, state } from "./state.js";
+import { limited, sent, state } from "./state.js";
 
-const parameters = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value || value === 0));
+// A BigInt is a time.
+const parameters = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value || value === 0)
+  .map(([name, value]) => [name, typeof value === "bigint" ? sent(value) : value]));
 
 // An error has {message, hint, line, col}: the place in the query counts from 1. Loki's are text, and weir's own JSON.
 function failure(text) {
@@ -53,11 +55,16 @@ export async function view(given, handlers, signal) {
 }
 
 const json = async (...given) => (await ask(...given)).json();
-const data = async (path, given, signal) => (await json("loki/api/v1/" + path, { start: spool.oldest, end: spool.newest, ...given }, signal)).data ?? [];
+const data = async (path, given, signal) => (await json("loki/api/v1/" + path, given, signal)).data ?? [];
+// Of the range that is shown.
+const times = () => {
+  const { start, end } = limited();
+  return { start, end: end + 1n };
+};
 export const context = (...given) => json("weir/api/v1/context", ...given);
 export const status = () => json("weir/api/v1/status");
-export const labelNames = (signal) => data("labels", {}, signal);
-export const labelValues = (name, query = "", signal = null) => data(`label/${encodeURIComponent(name)}/values`, { query }, signal);
+export const labelNames = (signal) => data("labels", times(), signal);
+export const labelValues = (name, query = "", signal = null) => data(`label/${encodeURIComponent(name)}/values`, { query, ...times() }, signal);
 export const metric = (...given) => data("query_range", ...given);
 
 // A browser cannot set a header of a WebSocket, so the tenant is a parameter.

@@ -4,7 +4,7 @@ import { button, coloured, make, named } from "./dom.js";
 import { change, clock, is, state } from "./state.js";
 import { TimePlot } from "./timeplot.js";
 
-const MOST = 50;  // series
+const MOST = 50;  // series, until one asks for all
 // The names of series that are not shown.
 const hidden = () => new Set(state.hide.split("\n"));
 const hide = (names) => change({ hide: names.filter(Boolean).join("\n") }, { step: false });
@@ -21,15 +21,17 @@ export class Chart {
   shown = [];  // those of them that are not hidden
 
   // `result`: a matrix of Loki. Seconds.
-  set({ result }, start, step, steps) {
-    this.series = result.slice(0, MOST).map(({ metric, values }, i) => ({
+  set(data, start, step, steps, most = MOST) {
+    const { result } = data;
+    this.series = result.slice(0, most).map(({ metric, values }, i) => ({
       name: Object.entries(metric).map(([name, value]) => `${name}=${value}`).join(" ") || "value", hue: (200 + i * 137) % 360,
       at: new Map(values.map(([time, value]) => [Math.round((time - start) / step), Number(value)])),
     }));
     this.plot.set(start * 1000, step * 1000, steps, 1);
     this.switches = this.series.map(({ name, hue }) => coloured(hue, button(name, (event) => this.turn(name, event.shiftKey), { title: "hide or show; with Shift: only this one" })));
     this.all = button("Show all", () => hide([]));
-    const more = result.length > MOST ? [`and ${result.length - MOST} more`] : [];
+    const left = result.length - this.series.length;
+    const more = left > 0 ? [button(`Show ${left} more`, () => this.set(data, start, step, steps, Infinity))] : [];
     this.legend.replaceChildren(...[...this.switches, this.all, ...more].map((one) => make("li", {}, one)));
     this.draw();
   }
@@ -60,8 +62,10 @@ export class Chart {
     this.plot.picture.setAttribute("viewBox", `0 -.02 ${Math.max(1, this.plot.steps - 1)} 1.04`);
     this.plot.picture.replaceChildren(...this.shown.map(({ at, hue }) => {
       const d = [...at].filter(([, value]) => Number.isFinite(value)).map(([step, value]) => `${at.has(step - 1) ? "L" : "M" + point(step - 0.1, value) + "L"}${point(step, value)}`);
-      return coloured(hue, make("path", { d: d.join("") }));
-    }));
+      // A value without a neighbour has no line.
+      const alone = [...at].filter(([i, value]) => Number.isFinite(value) && !at.has(i - 1) && !at.has(i + 1)).map(([i, value]) => `M${point(i, value)}h0`);
+      return [coloured(hue, make("path", { d: d.join("") })), ...(alone.length ? [coloured(hue, make("path", { d: alone.join(""), class: "dot" }))] : [])];
+    }).flat());
     this.picture.hidden = is("table");
     this.table.hidden = !is("table");
     if (is("table")) this.fill();

@@ -34,7 +34,7 @@ export async function update() {
     const { ts, labels } = JSON.parse(state.ctx);
     const stream = lines.stream(labels);
     whose.replaceChildren(...labelSpans(Object.entries(labels)));
-    const found = await context({ ts, stream: JSON.stringify(labels), before: state.cb, after: +state.ca + 1, query: state.cq && "|= " + quote(state.cq) }, signal);
+    const found = await context({ ts: BigInt(ts), stream: JSON.stringify(labels), before: state.cb, after: +state.ca + 1, query: state.cq && "|= " + quote(state.cq) }, signal);
     // Where it is extended, the lines that are there stay as they are.
     const same = !opens && shownFor === state.ctx + state.cq;
     const known = new Map(same ? around.lines.newer.map((item) => [identity(item), item]) : []);

@@ -68,8 +68,26 @@ export function copy(text, what) {
   say(done ? `${what} copied` : `cannot copy the ${what}: the browser forbids it`);
 }
 
+const STAYS = 4000;  // milliseconds
+let said = -STAYS;
+let later = null;
+
 // Tells everybody: it stands in the footer, and screen readers read it out.
-export const say = (text) => (find("says").textContent = text);
+export function say(text) {
+  clearTimeout(later);
+  said = performance.now();
+  find("says").ariaLive = "polite";
+  find("says").textContent = text;
+}
+
+// Takes its place after a while. It changes often, so that it is not read out.
+export function mention(text) {
+  clearTimeout(later);
+  later = setTimeout(() => {
+    find("says").ariaLive = "off";
+    find("says").textContent = text;
+  }, Math.max(0, said + STAYS - performance.now()));
+}
 
 export const count = (n) => Number(n).toLocaleString("en-US");
 export const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;

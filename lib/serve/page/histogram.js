@@ -7,6 +7,8 @@ import { clock, toMs } from "./state.js";
 import { TimePlot } from "./timeplot.js";
 
 const ORDER = ["critical", "fatal", "error", "warn", "info", "debug", "trace"];
+const MOST = 180;     // steps, with those of live lines; beyond, two become one
+const OFTEN = 1000;   // milliseconds between two pictures of live lines
 const rank = ({ level }) => ORDER.indexOf(level) + 1 || 9;
 
 export class Histogram {
@@ -24,6 +26,9 @@ export class Histogram {
 
   // turn(stage): one wants to see a level alone, or all again.
   set({ start, step_ns: step, buckets }, query, turn) {
+    clearTimeout(this.drawing);
+    this.drawing = null;
+    this.shown = { start, step, query, turn };
     this.levels = Object.entries(buckets).map(([level, counts]) => ({ level, counts: new Map(counts) })).sort((a, b) => rank(a) - rank(b));
     const steps = Math.max(-1, ...this.levels.flatMap(({ counts }) => [...counts.keys()])) + 1;
     this.total = new Array(steps).fill(0);
@@ -49,8 +54,37 @@ export class Histogram {
     }));
   }
 
-  clear() {
-    this.set({ start: 0, step_ns: 1e9, buckets: {} });
+  // Nothing yet. What live lines need is known.
+  clear(query = "", turn = null) {
+    this.set({ start: 0, step_ns: 1e9, buckets: {} }, query, turn);
+  }
+
+  // Counts live lines too. A picture that somebody points at stays until they leave it.
+  add(objects) {
+    if (!objects.length) return;
+    const { shown } = this;
+    if (!this.levels.length) shown.start = objects.reduce((least, { ts }) => (BigInt(ts) < least ? BigInt(ts) : least), BigInt(objects[0].ts));
+    for (const { ts, level } of objects) {
+      const i = Math.max(0, Math.floor(Number(BigInt(ts) - BigInt(shown.start)) / shown.step));
+      let own = this.levels.find((one) => one.level === level);
+      if (!own) this.levels.push((own = { level, counts: new Map() }));
+      own.counts.set(i, (own.counts.get(i) ?? 0) + 1);
+    }
+    const last = Math.max(...this.levels.flatMap(({ counts }) => [...counts.keys()]));
+    const by = Math.ceil((last + 1) / MOST);
+    shown.step *= by;
+    for (const { counts } of by > 1 ? this.levels : []) {
+      const before = [...counts];
+      counts.clear();
+      for (const [i, n] of before) counts.set(Math.floor(i / by), (counts.get(Math.floor(i / by)) ?? 0) + n);
+    }
+    this.drawing ??= setTimeout(() => this.drawLive(), OFTEN);
+  }
+
+  drawLive() {
+    if (this.element.matches(":hover, :focus-within")) return void (this.drawing = setTimeout(() => this.drawLive(), OFTEN));
+    const { start, step, query, turn } = this.shown;
+    this.set({ start, step_ns: step, buckets: Object.fromEntries(this.levels.map(({ level, counts }) => [level, [...counts]])) }, query, turn);
   }
 
   describe(i) {

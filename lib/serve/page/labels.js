@@ -8,7 +8,7 @@ import { update as updateStatus } from "./status.js";
 
 const MOST = 1000;  // values of a label
 let request = null;
-let shownFor = null;  // the tenant
+let shownFor = null;  // the tenant and the time
 let query = "q";      // what the switches change
 
 function switches(name, value) {
@@ -38,14 +38,22 @@ export async function update(name = query) {
     box.hidden = true;
     return;
   }
-  if (shownFor === state.tenant) return box.querySelectorAll(".label-value").forEach((line) => line.show());
+  const mine = [state.tenant, state.from, state.to].join();
+  if (shownFor === mine) return box.querySelectorAll(".label-value").forEach((line) => line.show());
   const opens = box.hidden;
   request?.abort();
   const { signal } = (request = new AbortController());
-  shownFor = state.tenant;
+  shownFor = mine;
   box.hidden = false;
   const lists = make("div", { class: "lists" });
-  const search = () => lists.querySelectorAll(".label-value").forEach((line) => (line.hidden = !line.firstChild.textContent.includes(filter.value)));
+  const search = () => {
+    for (const list of lists.children) {
+      const hits = list.values.filter((value) => value.includes(filter.value)).length;
+      list.hidden = !hits;
+      list.number.textContent = filter.value ? `${hits} of ${list.values.length}` : String(list.values.length);
+      list.querySelectorAll(".label-value").forEach((line) => (line.hidden = !line.firstChild.textContent.includes(filter.value)));
+    }
+  };
   const filter = make("input", { type: "search", placeholder: "find a value", "aria-label": "Find a value", oninput: search });
   box.replaceChildren(make("header", {}, make("h2", {}, "Labels"), filter, button("\u2715", () => change({ labels: "0" }), { "aria-label": "Close the labels" })), lists);
   if (opens) filter.focus();
@@ -53,8 +61,10 @@ export async function update(name = query) {
     await updateStatus();  // of which time there are records
     for (const label of await labelNames(signal)) {
       const values = await labelValues(label, "", signal);
-      lists.append(make("details", { open: values.length < 20 && "" }, make("summary", {}, `${label} `, make("span", { class: "dim" }, String(values.length))),
-        values.slice(0, MOST).map((value) => switches(label, value)), values.length > MOST && "and more"));
+      const number = make("span", { class: "dim" }, String(values.length));
+      const list = make("details", { open: values.length < 20 && "" }, make("summary", {}, `${label} `, number),
+        values.slice(0, MOST).map((value) => switches(label, value)), values.length > MOST && "and more");
+      lists.append(Object.assign(list, { values, number }));
     }
     search();
   } catch (error) {

@@ -5,6 +5,8 @@
 
 // How a line looks that goes on with a trace (Java, JavaScript, .NET, Python, Go, Ruby, Rust); and one that does within a trace.
 const FRAME = /^(\s+at |\s+\.{3} \d+ (more|common)|Caused by: |\s*Suppressed: |\s+File "|\s+from .*:\d+:in |\t\S+\.go:\d+|goroutine \d+ \[|\s+\d+: 0x)/;
+const PYTHON = /Traceback \(most recent call last\):\s*$/;  // whose last line stands at the left again
+const PYTHON_END = /^[A-Za-z_][\w.]*(: |$)/;
 const INNER = /^(\s+\S|[\w./*()]+\(.*\)$)/;
 export const MOST = 200000;  // with live ones; beyond, the oldest go
 
@@ -51,7 +53,11 @@ export class Lines {
   addNewer(item) {
     let at = this.newer.length;
     while (at && this.newer[at - 1].ms > item.ms) at--;
-    this.newer.splice(at, 0, item);
+    let behind = 0;
+    while (at === 0 && this.older[behind]?.ms > item.ms) behind++;
+    // What is older than all that was read is not where one reads on.
+    if (behind && behind < this.older.length) this.older.splice(behind, 0, item);
+    else this.newer.splice(at, 0, item);
     if (this.size > MOST) this.older.length ? this.older.pop() : this.newer.shift();
   }
 
@@ -66,8 +72,13 @@ export class Lines {
     for (const item of this.inTime()) {
       const head = heads.get(item.stream);
       item.fold = 0;
-      item.frame = folds && head && (isFrame(item) || (head.fold > 0 && isInner(item)));
-      if (item.frame) head.fold++;
+      const ends = head?.fold > 0 && !head.ended && PYTHON.test(head.line) && PYTHON_END.test(item.line);
+      item.ended = false;
+      item.frame = folds && head && (isFrame(item) || (head.fold > 0 && isInner(item)) || ends);
+      if (item.frame) {
+        head.fold++;
+        head.ended ||= ends;
+      }
       else heads.set(item.stream, item);
       if (!item.frame || head.unfolded) out.push(item);
     }
@@ -78,17 +89,18 @@ export class Lines {
   nameStreams() {
     const all = [...this.streams.values()];
     const names = new Set(all.flatMap(({ labels }) => Object.keys(labels)));
-    const shared = [...names].sort().filter((name) => all.every(({ labels }) => labels[name] === all[0].labels[name]));
+    const value = ({ labels }, name) => (Object.hasOwn(labels, name) ? labels[name] : undefined);  // "constructor" may be a name
+    const shared = [...names].sort().filter((name) => all.every((one) => value(one, name) === value(all[0], name)));
     let differ = [...new Set(["namespace", "app", "pod", "container", ...names])]
       .filter((name) => !shared.includes(name) && !/^(service_name|detected_level|level|filename|node_name|job|stream|__.*)$/.test(name));
     // A label that follows from another one says nothing: the namespace and the app of a pod.
-    const kinds = (...some) => new Set(all.map(({ labels }) => some.map((name) => labels[name]).join("\n"))).size;
+    const kinds = (...some) => new Set(all.map((one) => some.map((name) => value(one, name)).join("\n"))).size;
     for (const name of [...differ]) {
       const others = differ.filter((one) => one !== name);
       if (others.some((other) => kinds(other) === kinds(other, name))) differ = others;
     }
     for (const stream of all) {
-      stream.name = differ.map((name) => stream.labels[name]).filter(Boolean).join(" ");
+      stream.name = differ.map((name) => value(stream, name)).filter(Boolean).join(" ");
       stream.hue = Array.from(stream.name).reduce((hash, c) => (hash * 31 + c.codePointAt(0)) % 360, 7);
     }
     return shared.map((name) => [name, all[0].labels[name]]);
@@ -116,3 +128,17 @@ export function jsonFields(text) {
   }
   return out.length ? out : null;
 }
+
+// Those of a line of logfmt: two pairs or more, and little else.
+function logfmtFields(text) {
+  const pairs = [...text.slice(0, 20000).matchAll(/(?:^|\s)([^\s="]+)=("(?:\\.|[^"\\])*"|[^\s"]*)(?=\s|$)/g)];
+  const length = pairs.reduce((sum, [found]) => sum + found.length, 0);
+  if (pairs.length < 2 || length < text.length / 2) return null;
+  return pairs.map(([, name, value]) => [name.replace(/\W/g, "_"), /^"/.test(value) ? value.slice(1, -1).replace(/\\(["\\])/g, "$1") : value]);
+}
+
+// ["JSON", fields] or ["logfmt", fields] of a line; the fields may be none.
+export const fieldsOf = (text) => {
+  const fields = jsonFields(text);
+  return fields ? ["JSON", fields] : ["logfmt", logfmtFields(text) ?? []];
+};

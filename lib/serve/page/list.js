@@ -187,6 +187,12 @@ export class List {
     if (focus) this.rows.get(item)?.focus({ preventScroll: true });
   }
 
+  // Does one see some of it?
+  inSight(item) {
+    const top = this.has(item) ? this.top(item.index) - this.box.scrollTop : Infinity;
+    return top < this.box.clientHeight && top + this.height(item) > 0;
+  }
+
   stick(edge) {
     this.edge = edge;
     this.layOut();

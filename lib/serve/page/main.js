@@ -5,7 +5,8 @@ import { button, copy, counted, find, make, named, say } from "./dom.js";
 import { update as updateLabels } from "./labels.js";
 import { record } from "./lines.js";
 import { Pane } from "./pane.js";
-import { change, clock, is, link, range, start, state, toMs } from "./state.js";
+import { isMetric } from "./logql.js";
+import { change, clock, is, link, range, start, state, toMs, unread } from "./state.js";
 import { update as updateStatus } from "./status.js";
 
 const first = new Pane("q", "");
@@ -35,15 +36,20 @@ for (const [element, reader] of [[find("context"), around], [first.element, firs
 
 const toggle = (name, step = false) => () => change({ [name]: is(name) ? "0" : "1" }, { step });
 const onCursor = (call) => () => active.list.has(active.list.cursor) && active.act[call]?.(active.list.cursor);
-// Who goes to the newest line wants the new ones too.
+// The first or the last line has the cursor then. Who goes to the newest one wants the new ones too: the keyboard's focus would hold them.
 const edge = (name) => () => {
-  active.list.stick(name);
-  if (name === active.edge && !active.paused) active.letIn(true);
+  const { list } = active;
+  const follows = name === active.edge && isLive();
+  list.setCursor(list.items.at(name === "start" ? 0 : -1), { focus: !follows });
+  list.stick(name);
+  if (follows && !active.paused) active.letIn(true);
 };
 
 // A range that has ended gets no new lines, so that it is left.
-const isLive = () => is("live") && !state.to;
-const live = () => change({ live: isLive() ? "0" : "1", ...(state.to && { from: "", to: "", at: "" }) }, { step: Boolean(state.to) });
+const mayLive = () => panes().some((one) => !isMetric(one.query));
+const isLive = () => is("live") && !state.to && mayLive();
+const NO_LIVE = "the values of a metric query do not follow new lines: run it again";
+const live = () => !mayLive() ? say(NO_LIVE) : change({ live: isLive() ? "0" : "1", ...(state.to && { from: "", to: "", at: "" }) }, { step: Boolean(state.to) });
 
 function pause(on = !first.paused) {
   first.paused = second.paused = on;
@@ -57,7 +63,7 @@ function download() {
   const href = URL.createObjectURL(new Blob(pane.lines.inTime().map((item) => record(item) + "\n")));
   make("a", { download: `weir-${clock(Date.now()).slice(0, 19).replace(/\D/g, "")}.jsonl`, href }).click();
   setTimeout(() => URL.revokeObjectURL(href), 60000);
-  say(counted(pane.lines.size, "record") + " saved");
+  say(counted(pane.lines.size, "record") + " saved" + (pane.more ? "; more lines match: read older ones (e) or more lines at once, and save again" : ""));
 }
 
 // A link that opens this view as it is now: with times that stay, at the line with the cursor or the first that is seen.
@@ -98,6 +104,7 @@ const KEYS = [
   ["s", "what the spool has", () => find("spool").showModal(updateStatus()), "Status"],
   [",", "tenant and time zone", () => find("settings").showModal(updateStatus()), "Settings"],
   ["?", "these keys", () => find("keys").showModal(), "Keys"],
+  ["Tab", "in the query: take the suggestion that is marked (also Enter), or the first; Esc closes them"],
   ["Esc", "close what is open"],
 ];
 const idOf = (label) => label.split(" ")[0].toLowerCase() + "-button";
@@ -148,6 +155,10 @@ function showCustom() {
 function show() {
   for (const [, , , label, name] of KEYS) if (name) find(idOf(label)).ariaPressed = is(name);
   find("live-button").ariaPressed = isLive();
+  find("live-button").disabled = !mayLive();
+  find("live-button").title = mayLive() ? "follow new lines (l)" : NO_LIVE;
+  find("unread").hidden = !unread.length;
+  find("unread").textContent = `This link has parts that cannot be read: ${unread.map((text) => text.slice(0, 80)).join(", ")}. What is usual is shown in their place.`;
   find("pause-button").ariaPressed = first.paused;
   find("pause-button").hidden = !isLive();
   for (const id of ["limit", "order", "tenant"]) find(id).value = state[id];
@@ -188,7 +199,8 @@ start((names) => {
   }
   if (looks) around.list.redraw();
   if (has("ctx", "cq", "cb", "ca", "order")) updateContext();
-  if (has("labels", "tenant", "q", "q2")) updateLabels(pane.name);
+  if (has("ctx") && !state.ctx) isMetric(pane.query) ? say("") : pane.tell();
+  if (has("labels", "tenant", "q", "q2", "from", "to")) updateLabels(pane.name);
 });
 
 show();

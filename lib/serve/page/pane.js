@@ -1,22 +1,23 @@
 // One column: a query, its histogram and its lines, or its chart.
 //
 // Live lines never move what somebody reads: they come in while the list stands at its newest edge, is not paused, and nobody has text
-// selected, the pointer down, a line unfolded or the cursor on one. Until then they wait, and a button says how many.
+// selected, the pointer down, a line unfolded or the cursor on one that is in sight. Until then they wait, and a button says how many.
 
 import { metric, view } from "./api.js";
 import { Chart } from "./chart.js";
-import { button, count, counted, labelSpans, make, say } from "./dom.js";
+import { button, count, counted, labelSpans, make, mention, say } from "./dom.js";
 import { Histogram } from "./histogram.js";
-import { Lines, MOST, identity, jsonFields } from "./lines.js";
+import { Lines, MOST, fieldsOf, identity } from "./lines.js";
 import { hasStage, isMetric, isPlainText, marks, quote, withMatcher, withStage, withoutComparison } from "./logql.js";
 import { QueryBox } from "./query_box.js";
 import { Reader } from "./reader.js";
-import { change, is, range, spool, state } from "./state.js";
+import { MOST_DAYS, change, is, limited, now, range, spool, state, toMs } from "./state.js";
 import { update } from "./status.js";
 import { follow } from "./tail.js";
 
 const MANY = 100000;  // lines at most of one answer, and of live lines that wait
 const OFTEN = 200;    // milliseconds between two times that live lines come in
+const FIGURES = 5000; // and between two times that the figures of the spool are asked for meanwhile
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400];  // of metrics, in seconds
 
 export class Pane extends Reader {
@@ -32,6 +33,8 @@ export class Pane extends Reader {
   waiting = [];
   lost = 0;
   cameIn = 0;  // when live lines came in
+  figures = 0;  // when the figures of the spool were asked for
+  asked = 0n;  // when the query was
   paused = false;
 
   // name: of its query in the state.
@@ -100,10 +103,11 @@ export class Pane extends Reader {
     this.feed.ariaBusy = true;
     this.more = false;
     const told = update();
+    this.asked = now();
     try {
       if (!state.from) await told;  // when "all there is" begins
       signal.throwIfAborted();
-      Object.assign(this, range());
+      Object.assign(this, metrics ? limited() : range());
       await (metrics ? this.runMetric(signal) : this.runLines(signal));
     } catch (error) {
       if (signal.aborted) return;
@@ -142,24 +146,32 @@ export class Pane extends Reader {
     const to = Number(this.end) / 1e9;
     const from = this.start ? Number(this.start) / 1e9 : to - 3600;
     const step = STEPS.find((one) => one >= (to - from) / 200) ?? Math.ceil((to - from) / 200);
-    const [first, last] = [Math.floor(from / step) * step, Math.ceil(to / step) * step];
-    const data = await metric({ query: this.query, start: first, end: last, step }, signal);
+    const [first, last] = [Math.ceil(from / step) * step, Math.ceil(to / step) * step];
+    const ns = (seconds) => BigInt(seconds) * 1000000000n;
+    const data = await metric({ query: this.query, start: ns(first), end: ns(last), step }, signal);
     this.clear();
     this.chart.set(data, first, step, (last - first) / step + 1);
-    say(data.result.length ? `${data.result.length} series: a value every ${step} s` : "no values: try a longer time");
+    const cut = this.cut ? `; of ${MOST_DAYS} days, which are the most of a metric query: choose other times to see more` : "";
+    say((data.result.length ? `${data.result.length} series: a value every ${step} s` : `no values: try ${cut ? "another" : "a longer"} time`) + cut);
   }
 
   async runLines(signal) {
     this.histogram.progress(0);
     const { more, why } = await this.read({ start: this.start, end: this.end + 1n, limit: state.limit, buckets: 90 }, signal);
     if (!this.request.answers) this.clear();
-    if (!this.request.counted) this.histogram.clear();
+    if (!this.request.counted) this.histogram.clear(this.query, this.turn);
     this.more = more;
     this.histogram.progress(1);
     this.show();
     this.tell(why);
     await this.reachCursor(signal);
   }
+
+  // A level alone, or all again.
+  turn = (stage) => {
+    const others = withoutComparison(state[this.name], "detected_level");
+    this.put(this.query.includes(stage) ? others : withStage(others, stage));
+  };
 
   // Reads lines, the newest first, and puts those that are new behind the oldest one.
   read(given, signal, isNew = () => true) {
@@ -180,19 +192,27 @@ export class Pane extends Reader {
       progress: ({ done, all }) => this.histogram.progress(Math.min(0.99, done / all || 0)),
       histogram: (object) => {
         request.counted = true;
-        this.histogram.set(object, this.query, (stage) => {
-          const others = withoutComparison(state[this.name], "detected_level");
-          this.put(this.query.includes(stage) ? others : withStage(others, stage));
-        });
+        this.histogram.set(object, this.query, this.turn);
       },
     }, signal);
   }
 
+  get found() {
+    return counted(this.lines.size, "line") + (this.more ? " and older ones (scroll to them or press e)" : "");
+  }
+
+  // Why there are no lines at all.
+  get nothing() {
+    if (spool.exists === false) return `the spool ${spool.path} ${spool.seen ? "is gone: it was deleted or moved" : "does not exist: nothing has been written yet, or it was deleted"}`;
+    if (spool.records) return "";
+    if (spool.tenants?.length && !spool.tenants.includes(state.tenant)) return `no records ${state.tenant ? `of tenant ${state.tenant}` : "without a tenant"}: choose another tenant in Settings`;
+    return spool.records === 0 ? "this spool has no records yet" : "";
+  }
+
   tell(why = "") {
     const { size } = this.lines;
-    const found = counted(size, "line") + (this.more ? " and older ones" : "");
-    const none = "no lines: " + (spool.records ? "try a longer time or a shorter query" : "this spool has no records yet");
-    const text = (size ? found : none) + (why && why !== "limit" ? ` (${why})` : "");
+    const because = why && why !== "limit" ? ` (${why})` : "";
+    const text = size ? this.found + because : this.nothing ? `no lines: ${this.nothing}` : "no lines: try a longer time or a shorter query" + because;
     this.note.textContent = size ? "" : text;
     say(text);
   }
@@ -273,13 +293,14 @@ export class Pane extends Reader {
   filter(kind, name, op, value) {
     const query = state[this.name];
     if (kind === "Labels") return this.put(withMatcher(query, name, op, value));
-    const parsed = kind === "JSON" && !hasStage(query, "json") ? withStage(query, "| json") : query;
+    const stage = { JSON: "json", logfmt: "logfmt" }[kind];
+    const parsed = stage && !hasStage(query, stage) ? withStage(query, "| " + stage) : query;
     this.put(withStage(parsed, `| ${name}${op}${quote(value)}`));
   }
 
   fields() {
     const last = this.lines.inTime().slice(-200);
-    return [...new Set(last.flatMap(({ metadata, parsed, line }) => [...Object.keys({ ...metadata, ...parsed }), ...(jsonFields(line) ?? []).map(([name]) => name)]))].sort();
+    return [...new Set(last.flatMap(({ metadata, parsed, line }) => [...Object.keys({ ...metadata, ...parsed }), ...fieldsOf(line)[1].map(([name]) => name)]))].sort();
   }
 
   // Scrolls to the lines of this moment.
@@ -300,21 +321,39 @@ export class Pane extends Reader {
     this.lost = 0;
     this.letIn();
     if (!on) return;
-    const since = this.lines.newest?.ts ?? String(range().end);
+    // From the newest line on, but for those that are ahead of the clock.
+    const known = this.lines.inTime();
+    const since = BigInt(known.findLast(({ ms }) => ms <= toMs(this.asked))?.ts ?? (this.end < this.asked ? this.end : this.asked));
     this.stop = follow({
-      query: this.query, since, seen: this.lines.older.filter(({ ts }) => ts === since).map((item) => ({ ...item, labels: item.stream.labels })),
+      query: this.query, since, seen: known.filter(({ ms }) => ms >= toMs(since)).map((item) => ({ ...item, labels: item.stream.labels })),
       got: (objects) => {
         for (const object of objects) this.waiting.push(object);
+        this.histogram.add(objects);
+        if (performance.now() > this.figures + FIGURES) update((this.figures = performance.now()));
         if (this.waiting.length > MANY) this.lost += this.waiting.splice(0, this.waiting.length - MANY).length;
         this.coming ??= setTimeout(() => this.letIn((this.coming = null)), Math.max(0, this.cameIn + OFTEN - performance.now()));
       },
     });
   }
 
-  mayMove() {
+  hasSelection() {
     const selection = getSelection();
-    return !this.paused && !this.held && this.list.isAt(this.edge) && (selection.isCollapsed || !selection.containsNode(this.feed, true)) &&
-      !this.list.focused() && ![...this.list.rows.keys()].some(({ open }) => open);
+    return !selection.isCollapsed && selection.containsNode(this.feed, true);
+  }
+
+  // What keeps new lines away: "" for nothing. Only what is in sight does.
+  holds() {
+    if (this.paused) return "it is paused";
+    if (!this.list.isAt(this.edge)) return "the list is scrolled away from its newest line";
+    if (this.held) return "the pointer is down";
+    if (this.hasSelection()) return "text is selected";
+    if (this.list.focused() && this.list.inSight(this.list.cursor)) return "the cursor is on a line";
+    if ([...this.list.rows.keys()].some((item) => item.open && !item.passed && this.list.inSight(item))) return "a line is unfolded";
+    return "";
+  }
+
+  mayMove() {
+    return !this.holds();
   }
 
   // `asked`: the reader wants the lines that wait, whatever is in the way.
@@ -322,6 +361,9 @@ export class Pane extends Reader {
     if (asked) {
       this.goOn();
       this.feed.focus({ preventScroll: true });
+      // From here on the reader wants to follow, whatever was in the way.
+      if (this.hasSelection()) getSelection().empty();
+      for (const item of this.list.items) item.passed = item.open;
     }
     if (this.waiting.length && (asked || this.mayMove())) {
       this.cameIn = performance.now();
@@ -336,7 +378,9 @@ export class Pane extends Reader {
       this.list.edge = this.edge;
       this.show();
     }
+    if (this.stop && this.lines.size && this.feed.ariaBusy !== "true") mention(this.found);
     this.wait.hidden = !this.waiting.length;
+    this.wait.title = this.wait.hidden ? "" : `they wait, because ${this.holds() || "they only just came"}: show them (.)`;
     this.wait.textContent = counted(this.waiting.length, "new line") + (this.lost ? `, ${count(this.lost)} more were dropped` : "");
     this.wait.classList.toggle("top", this.edge === "start");
   }

@@ -1,7 +1,7 @@
 // Where a query is written: completion below it, and the place of an error.
 
 import { labelNames, labelValues } from "./api.js";
-import { make } from "./dom.js";
+import { make, say } from "./dom.js";
 import { expected, otherMatchers, quote } from "./logql.js";
 
 const STAGES = ["json", "logfmt", 'pattern "', 'regexp "', 'line_format "{{', "label_format ", "drop ", "keep ", "unwrap "];
@@ -36,6 +36,7 @@ export class QueryBox {
         if (key === " " && event.ctrlKey) this.complete();
         else if (step && this.items.length) this.choose((Math.max(this.chosen + step, step - 1) + this.items.length) % this.items.length);
         else if (/^(Enter|Tab)$/.test(key) && this.chosen >= 0) this.accept(this.items[this.chosen]);
+        else if (key === "Tab" && !event.shiftKey && this.items.length) this.accept(this.items[0]);
         else if (key === "Enter" && !event.shiftKey) run(this.close());
         else if (key === "Escape") this.items.length ? this.close() : this.input.blur();
         else return;
@@ -68,7 +69,10 @@ export class QueryBox {
     const { value, selectionStart: caret } = this.input;
     const place = (this.place = expected(value.slice(0, caret)));
     const offers = OFFERS[place?.kind] ?? [];
-    const all = await Promise.resolve(Array.isArray(offers) ? offers : offers(place, value, this.fields)).catch(() => []);
+    const all = await Promise.resolve(Array.isArray(offers) ? offers : offers(place, value, this.fields)).catch(({ message }) => {
+      say(`cannot read what fits here: ${message}`);
+      return [];
+    });
     if (place !== this.place || document.activeElement !== this.input) return;
     const word = place?.prefix.toLowerCase() ?? "";
     const rank = (item) => item.toLowerCase().startsWith(word);
@@ -120,9 +124,13 @@ export class QueryBox {
     if (query !== this.value) line = 0;  // somebody writes on, so that the place is another one
     const lines = this.input.value.split("\n");
     const text = lines[line - 1];
-    const at = Math.min(col - 1, text?.length ?? 0);
+    let at = Math.min(col - 1, text?.length ?? 0);
+    let length = 1;
     const place = text !== undefined && col > 0;
-    this.error.replaceChildren(make("span", {}, place && [text.slice(0, at), make("mark", {}, text[at] ?? "\u00a0"), text.slice(at + 1), "\n" + " ".repeat(at) + "^ "],
+    // The parser takes a stage that is misspelt for a label, and misses its comparison behind it.
+    const stage = place && /unexpected (\||\$end|\|=|\|~)/.test(message) && /\|\s*(\w+)\s*$/.exec(text.slice(0, at));
+    if (stage && !STAGES.some((one) => one.split(" ")[0] === stage[1])) [at, length] = [at - stage[0].length + stage[0].indexOf(stage[1]), stage[1].length];
+    this.error.replaceChildren(make("span", {}, place && [text.slice(0, at), make("mark", {}, text.slice(at, at + length) || "\u00a0"), text.slice(at + length), "\n" + " ".repeat(at) + "^ "],
       message, !/\^$/.test(hint) && hint && "\n" + hint));
     this.error.hidden = false;
     this.input.ariaInvalid = true;

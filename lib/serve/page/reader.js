@@ -19,9 +19,10 @@ export class Reader {
     });
     this.act = {
       select: (item) => item !== this.list.cursor && this.select(item, { focus: false }),
-      toggle: (item) => this.list.redraw(item, (item.open = !item.open)),
+      toggle: (item) => this.list.redraw(item, (item.open = !item.open), (item.passed = false)),
       whole: (item) => this.list.redraw(item, (item.whole = true)),
       unfold: (item) => {
+        if (!item.unfolded && !item.fold && !item.line.includes("\n")) return say("nothing is folded under this line");
         item.unfolded = !item.unfolded;
         this.list.drop(item);
         this.show();
@@ -35,7 +36,7 @@ export class Reader {
   // `fresh`: no row can stay as it is.
   show(fresh = false) {
     const day = (ms) => clock(ms).slice(0, 10);
-    const dates = this.lines.size > 0 && day(this.lines.oldest.ms) !== day(Date.now());
+    const dates = this.lines.size > 0 && [this.lines.oldest, this.lines.newest].some(({ ms }) => day(ms) !== day(Date.now()));
     fresh ||= dates !== this.dates;
     this.dates = dates;
     this.list.set(this.lines.shown(state.order === "top", !this.whole), fresh);

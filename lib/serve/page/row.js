@@ -1,13 +1,16 @@
 // One line: its row in the list, and the fields that unfold below it.
 
 import { button, bytes, coloured, counted, make, visible } from "./dom.js";
-import { jsonFields } from "./lines.js";
+import { fieldsOf, jsonFields } from "./lines.js";
 import { clock, is } from "./state.js";
 
 const MOST = 1000;        // characters of a line in the list
 const MOST_OPEN = 20000;  // and where it is unfolded, until one asks for all
 
 export const levelClass = (level) => "level-" + (/^(error|critical|fatal|warn|info|debug|trace)/.exec(level)?.[0] ?? "none");
+
+let down = false;  // a pointer is, on a row
+for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => (down = false));
 
 // Has the row the height of one line, whatever its text is?
 export const isFixed = (item) => !is("wrap") && !item.open && !item.unfolded;
@@ -30,8 +33,10 @@ export function row(item, { act, marks, dates }) {
   const folded = item.fold + (item.unfolded ? 0 : line.split("\n").length - 1);
   const stop = (call) => (event) => call(item, event.stopPropagation());
   const letter = level === "unknown" ? "" : level.slice(0, 1).toUpperCase();
-  return make("article", { class: `row ${levelClass(level)}${item.frame ? " frame" : ""}${open ? " open full" : item.unfolded ? " full" : ""}${item.here ? " here" : ""}`, tabindex: -1, onfocus: () => act.select(item) },
-    make("div", { class: "row-line", onclick: () => getSelection().isCollapsed && act.toggle(item) },
+  return make("article", { class: `row ${levelClass(level)}${item.frame ? " frame" : ""}${open ? " open full" : item.unfolded ? " full" : ""}${item.here ? " here" : ""}`, tabindex: -1,
+    // A pointer that goes down may be there to select text: what it is for is seen when it is up.
+    onpointerdown: () => (down = true), onfocus: () => down || act.select(item), onclick: () => getSelection().isCollapsed && act.select(item) },
+    make("div", { class: "row-line", onclick: () => getSelection().isCollapsed && act.toggle(item, act.select(item)) },
       make("span", { class: "letter", title: level, role: letter ? "img" : null, "aria-label": letter ? level : undefined }, letter),
       button(clock(item.ms).slice(dates ? 0 : 11), stop(act.toggle), { class: "time", tabindex: -1, "aria-expanded": Boolean(open), title: clock(item.ms) + "\n" + item.ts }),
       stream.name && !raw && coloured(stream.hue, make("span", { class: "source", title: stream.name }, stream.name)),
@@ -43,8 +48,9 @@ export function row(item, { act, marks, dates }) {
 
 function details(item, act) {
   const { metadata, parsed, line } = item;
+  const [kind, fields] = fieldsOf(line);
   const groups = [["Labels", Object.entries(item.stream.labels)], ["Metadata", Object.entries(metadata)], ["Parsed", Object.entries(parsed)],
-    ["JSON", (jsonFields(line) ?? []).filter(([name]) => !(name in parsed))]];
+    [kind, fields.filter(([name]) => !Object.hasOwn(parsed, name))]];
   const filter = (kind, name, op, value) => button(op === "=" ? "=" : "\u2260", () => act.filter(kind, name, op, value),
     { title: `only lines ${op === "=" ? "with" : "without"} this value`, "aria-label": `${name} ${op} ${value.slice(0, 80)}` });
   return make("div", { class: "details" },

@@ -4,10 +4,13 @@ import { status } from "./api.js";
 import { bytes, count, counted, duration, find, make, named } from "./dom.js";
 import { clock, spool, state } from "./state.js";
 
+const AHEAD = 5000;  // milliseconds that clocks may differ
+
 function moment(text) {
   const ms = Date.parse(text);
   const ago = Date.now() - ms;
-  return `${ago < 1000 ? "now" : `${duration(ago)} ago`} (${clock(ms).slice(0, 19)})`;
+  const when = ago < -AHEAD ? `${duration(-ago)} ahead of this machine's clock` : ago < 1000 ? "now" : `${duration(ago)} ago`;
+  return `${when} (${clock(ms).slice(0, 19)})`;
 }
 
 // [name, text] of each row; without text it is left out.
@@ -45,7 +48,8 @@ export function update() {
 
 function show(found, table) {
   const ns = (text, more) => text && Date.parse(text) + more + "000000";
-  Object.assign(spool, { oldest: ns(found.oldest, 0), newest: ns(found.newest, 1), records: found.records });
+  const { exists, records, tenants } = found;
+  Object.assign(spool, { oldest: ns(found.oldest, 0), newest: ns(found.newest, 1), records, exists, tenants, path: found.spool, seen: spool.seen || exists });
   find("spool-brief").textContent = found.records ? `${counted(found.records, "record")}, ${bytes(found.bytes)}` : "";
   find("spool-table").replaceChildren(...table.map((row) => named(...row)));
   find("tenants").replaceChildren(...(found.tenants ?? []).filter(Boolean).map((name) => make("option", { value: name })));

@@ -3,33 +3,37 @@
 
 import { tailSocket, view } from "./api.js";
 import { say } from "./dom.js";
+import { now } from "./state.js";
 
 const MOST = 5000;   // lines of what came meanwhile, in one answer
 const AGAIN = 1000;  // milliseconds between two questions
 const TRIES = 3;     // so often the WebSocket is tried again at once, and again each 30 questions
 
-const keyOf = ({ labels, metadata, parsed, line }) =>
-  JSON.stringify([Object.entries({ ...labels, ...metadata, ...parsed, detected_level: "" }).sort(), line]);
+const keyOf = ({ ts, labels, metadata, parsed, line }) =>
+  JSON.stringify([ts, Object.entries({ ...labels, ...metadata, ...parsed, detected_level: "" }).sort(), line]);
 
-// got(objects): lines as the view has them, with `labels`, after the moment `since`, of which `seen` are known. Returns what ends it.
+// got(objects): lines as the view has them, with `labels`, from the moment `since` on, but for those of `seen`. Returns what ends it.
 export function follow({ query, since, seen, got }) {
   const ends = new AbortController();
   const { signal } = ends;
-  let last = BigInt(since);
-  let known = new Set(seen.map(keyOf));
+  let last = BigInt(since);  // where the next question begins: never later than now, or one record of a wrong clock would end it all
+  const known = new Map();   // lines that are not older, with their times
+  for (const one of seen) known.set(keyOf(one), BigInt(one.ts));
   let socket = null;
   let failures = 0;
   let complained = false;
 
   // Lines that are older than the last one come late: they are told.
   function take(objects) {
+    const until = now();
     got(objects.filter((object) => {
       const ts = BigInt(object.ts);
-      if (ts > last) [last, known] = [ts, new Set()];
-      if (ts < last) return ts > BigInt(since);
+      if (ts < last) return true;
+      if (ts <= until) last = ts;
       const key = keyOf(object);
-      return !known.has(key) && known.add(key);
+      return !known.has(key) && known.set(key, ts);
     }));
+    for (const [key, ts] of known) if (ts < last) known.delete(key);
   }
 
   const again = (call, ms) => setTimeout(() => signal.aborted || call(), ms);

@@ -38,8 +38,9 @@ export class TimePlot {
   set(start, step, steps, points = 0) {
     Object.assign(this, { start, step, steps, points });
     const span = step * steps;
-    this.axis.replaceChildren(...[0, 1, 2, 3, 4].slice(0, steps * 5).map((i) => make("span", {},
-      clock(start + (i / 4) * step * (steps - points)).slice(span > 864e5 ? 5 : 11, span > 864e5 ? 16 : span > 2e4 ? 19 : 23))));
+    const years = new Date(start).getFullYear() !== new Date(start + span).getFullYear() && span > 864e5;
+    const part = years ? [0, 10] : span > 864e5 ? [5, 16] : [11, span > 2e4 ? 19 : 23];
+    this.axis.replaceChildren(...[0, 1, 2, 3, 4].slice(0, steps * 5).map((i) => make("span", {}, clock(start + (i / 4) * step * (steps - points)).slice(...part))));
     this.select(-1);
   }
 
