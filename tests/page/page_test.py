@@ -1063,6 +1063,14 @@ class Faults(PageCase):
         self.ask('{app="nginx"} | jsn | logfmt')
         self.b.wait("document.querySelector('.error mark')?.textContent === 'jsn'")
         self.assertEqual(self.b.value("document.getElementById('q').selectionStart"), 16)
+        error = lambda text, query: self.b.js("""const {QueryBox} = await import('/page/query_box.js');
+            const box = new QueryBox('x', 'x', () => 0, () => []);
+            box.input.value = given[1];
+            box.fail({message: 'syntax error: unexpected ' + given[0], line: 1, col: given[2]}, given[1]);
+            return box.error.querySelector('mark').textContent""", text, query, len(query) - len(query.split("jsn ")[-1]) + 1)
+        for unexpected, query in (("RANGE", "rate({a=\"b\"} | jsn [5m])"), ("|=", "{a=\"b\"} | jsn |= \"x\""), ("|~", "{} | jsn |~ `x`")):
+            self.assertEqual(error(unexpected, query), "jsn")
+        self.assertEqual(error("STRING", "{} |= jsn x"), "x")
 
     def test_a_time_ahead_in_the_status(self):
         self.serve([record(START, "a"), record(time.time_ns() + 365 * 86400 * NS, "b")])

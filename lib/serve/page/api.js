@@ -6,13 +6,14 @@ import { limited, sent, state } from "./state.js";
 const parameters = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value || value === 0)
   .map(([name, value]) => [name, typeof value === "bigint" ? sent(value) : value]));
 
-// An error has {message, hint, line, col}: the place in the query counts from 1. Loki's are text, and weir's own JSON.
+// An error has {message, hint, line, col}: the place in the query counts from 1. Loki's are text, at times with
+// a line 0, and weir's own JSON.
 function failure(text) {
   try {
     return Object.assign(new Error(), JSON.parse(text));
   } catch {
     const [, line, col] = /line (\d+),\s*col\D+(\d+)/.exec(text) ?? [];
-    return Object.assign(new Error(text.trim()), { line: +line, col: +col });
+    return Object.assign(new Error(text.trim()), { line: +line || 1, col: +col });
   }
 }
 

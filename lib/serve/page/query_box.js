@@ -128,7 +128,7 @@ export class QueryBox {
     let length = 1;
     const place = text !== undefined && col > 0;
     // The parser takes a stage that is misspelt for a label, and misses its comparison behind it.
-    const stage = place && /unexpected (\||\$end|\|=|\|~)/.test(message) && /\|\s*(\w+)\s*$/.exec(text.slice(0, at));
+    const stage = place && /unexpected (\||\$end|RANGE|\))/.test(message) && /\|\s*(\w+)\s*$/.exec(text.slice(0, at));
     if (stage && !STAGES.some((one) => one.split(" ")[0] === stage[1])) [at, length] = [at - stage[0].length + stage[0].indexOf(stage[1]), stage[1].length];
     this.error.replaceChildren(make("span", {}, place && [text.slice(0, at), make("mark", {}, text.slice(at, at + length) || "\u00a0"), text.slice(at + length), "\n" + " ".repeat(at) + "^ "],
       message, !/\^$/.test(hint) && hint && "\n" + hint));

@@ -7,6 +7,7 @@ import { now } from "./state.js";
 
 const MOST = 5000;   // lines of what came meanwhile, in one answer
 const AGAIN = 1000;  // milliseconds between two questions
+const KNOWN = 20000; // lines that are remembered
 const TRIES = 3;     // so often the WebSocket is tried again at once, and again each 30 questions
 
 const keyOf = ({ ts, labels, metadata, parsed, line }) =>
@@ -26,6 +27,7 @@ export function follow({ query, since, seen, got }) {
   // Lines that are older than the last one come late: they are told.
   function take(objects) {
     const until = now();
+    const before = last;
     got(objects.filter((object) => {
       const ts = BigInt(object.ts);
       if (ts < last) return true;
@@ -33,7 +35,12 @@ export function follow({ query, since, seen, got }) {
       const key = keyOf(object);
       return !known.has(key) && known.set(key, ts);
     }));
-    for (const [key, ts] of known) if (ts < last) known.delete(key);
+    for (const [key, ts] of last > before ? known : []) if (ts < last) known.delete(key);
+    // Where all are ahead of this clock, the page need not remember them for ever.
+    for (const key of known.keys()) {
+      if (known.size <= KNOWN) break;
+      known.delete(key);
+    }
   }
 
   const again = (call, ms) => setTimeout(() => signal.aborted || call(), ms);
