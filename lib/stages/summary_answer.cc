@@ -155,14 +155,18 @@ class SpoolSummary : public AnswerSource {
   Result<std::vector<std::string>> stats() {
     loki::IndexStats stats;
     scan_->keep_as_stored();
-    std::map<const LabelSet*, LabelSetRef> streams;
+    std::map<const LabelSet*, LabelSetRef> sets;
+    std::map<std::string, std::set<const LabelSet*>, std::less<>> streams;  // of each tenant
     auto read = each_record([&](Record& record, Batch& batch) {
-      streams.try_emplace(record.labels, LabelSetRef::share(record.labels));
+      sets.try_emplace(record.labels, LabelSetRef::share(record.labels));
+      auto tenant = streams.find(record.tenant);
+      if (tenant == streams.end()) tenant = streams.try_emplace(std::string(record.tenant)).first;
+      tenant->second.insert(record.labels);
       stats.bytes += batch.line(record).size();
       ++stats.entries;
     });
     if (!read) return std::move(read).error();
-    stats.streams = streams.size();
+    for (const auto& [tenant, of_tenant] : streams) stats.streams += of_tenant.size();
     auto blocks = scan_->count_blocks();
     if (!blocks) return std::move(blocks).error();
     stats.chunks = *blocks;

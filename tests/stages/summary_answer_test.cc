@@ -79,18 +79,19 @@ TEST_F(SpoolSummaryTest, StatsOfATenantAndOfASelector) {
     ASSERT_TRUE((*writer)->close().ok());
   }
   spec.what = What::stats;
-  const auto f = [&](scan::WantedTenant tenant, const std::string& query, const std::string& blocks) {
+  const auto f = [&](scan::WantedTenant tenant, const std::string& query, const std::string& blocks, const std::string& streams) {
     spec.tenant = std::move(tenant);
     spec.logql = query;
     const Lines found = lines();
     ASSERT_EQ(found.size(), 4U);
+    EXPECT_EQ(found[0], "streams  " + streams);
     EXPECT_EQ(found[1], "blocks   " + blocks);
   };
-  f({}, "", "4");
-  f("red", "", "2");
-  f("blue", "", "1");
-  f("", "", "1");
-  f({}, R"({app="b"})", "1");
+  f({}, "", "4", "3");  // of red and of no tenant: equal labels, two streams
+  f("red", "", "2", "1");
+  f("blue", "", "1", "1");
+  f("", "", "1", "1");
+  f({}, R"({app="b"})", "1", "1");
 }
 
 TEST_F(SpoolSummaryTest, Volume) {
