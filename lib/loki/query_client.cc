@@ -6,6 +6,7 @@
 #include "base/secrets.h"
 #include "loki/push_reply.h"
 #include "record/json.h"
+#include "record/timestamp.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -39,6 +40,27 @@ std::uint32_t allowed_limit(std::string_view body) {
   std::from_chars(body.data() + sign + 2, body.data() + body.size(), limit);
   return limit;
 }
+
+// "the query time range exceeds the limit (query length: 1440h0m0s, limit: 30d1h)", of max_query_length: how long a window may be.
+// What Loki has added to the length of `window`, such as the range of a metric query, takes its part. 0: the text says something
+// else, or no shorter window helps.
+base::Duration longest_window(std::string_view body, const base::TimeRange& window) {
+  const auto duration_behind = [&](std::string_view name) -> base::Duration {
+    const std::size_t at = body.find(name);
+    if (at == std::string_view::npos) return 0;
+    const std::string_view rest = body.substr(at + name.size());
+    const auto duration = record::parse_duration(rest.substr(0, rest.find_first_of(",)")));
+    return duration ? *duration : 0;
+  };
+  if (body.find("the query time range exceeds the limit (") == std::string_view::npos) return 0;
+  const base::Duration length = duration_behind("(query length: "), limit = duration_behind(", limit: "),
+                       asked = window.to - window.from;
+  const base::Duration longest = limit - std::max<base::Duration>(0, length - asked);
+  return length > 0 && limit > 0 && longest > 0 && longest < asked ? longest : 0;
+}
+
+// Where `auth_enabled` is set and `multi_tenant_queries_enabled` is not, Loki answers with this 500 to several tenants at once.
+bool refuses_several_tenants(std::string_view body) { return body.find("multiple org IDs present") != std::string_view::npos; }
 
 // Loki's frontend answers with this 500 when it cannot take the message of a querier. A retry does not help.
 bool message_too_large(std::string_view body) { return body.find("message larger than max") != std::string_view::npos; }
@@ -93,6 +115,10 @@ base::Error QueryClient::refusal(int status) const {
   const std::string where = config_.http.base.display();
   base::Error error = fail(status == 400 ? Code::config : Code::network, "cannot query {}: {} {}", where, status, words(body_));
   if (status == 401) error.hint = "Loki wants a tenant (--tenant), or a proxy wants credentials (--username, --bearer-token-file)";
+  if (refuses_several_tenants(body_)) {
+    error.hint =
+        "this Loki answers for one tenant at a time: ask for each of them alone, or set multi_tenant_queries_enabled in it";
+  }
   if (status == 404) error.hint = "is this the address of a Loki, without a path of its API?";
   if (status >= 300 && status < 400) error.hint = "the server redirects: give the address it redirects to";
   return error;
@@ -141,6 +167,7 @@ Result<QueryClient::Got> QueryClient::get(std::string_view path, const Parameter
       if (base::Secrets* secrets = diagnostics_.secrets(); secrets != nullptr) body_ = secrets->redact(body_);
       if (!may_pass(response->status)) return Got{response->status, false};
       if (response->status == 500 && message_too_large(body_)) return Got{200, true};
+      if (refuses_several_tenants(body_)) return Got{response->status, false};
       if (attempt >= config_.attempts) return Got{response->status, false};
       floor = response->retry_after(clock_.wall());
       trouble = fmt::format("{} {}", response->status, words(body_));
@@ -181,7 +208,7 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
   for (int attempt = 1;; ++attempt) {
     auto page = page_once(request, out);
     if (page && request.check_empty && attempt == 1 && request.limit > kFewest && !page->too_large && page->allowed == 0 &&
-        page->answer.entries == 0 && !page->answer.samples) {
+        page->longest == 0 && page->answer.entries == 0 && !page->answer.samples) {
       const auto hidden = hides_entries(request, *page, out);
       if (!hidden) return hidden.error();
       if (*hidden) {
@@ -189,7 +216,7 @@ Result<QueryClient::Page> QueryClient::page(const PageRequest& request, record::
         page->seen = std::max<std::size_t>(request.at_least, 1);
       }
     }
-    if (!page || page->too_large || page->allowed > 0 || page->answer.samples) return page;
+    if (!page || page->too_large || page->allowed > 0 || page->longest > 0 || page->answer.samples) return page;
     const std::size_t entries = out.records.size() - first;
     if (entries >= request.at_least || page->answer.entries >= request.limit) return page;
     if (attempt >= config_.attempts) {
@@ -225,6 +252,11 @@ Result<QueryClient::Page> QueryClient::page_once(const PageRequest& request, rec
     page.allowed = allowed_limit(body_);
     if (page.allowed > 0 && page.allowed < request.limit) return page;
     page.allowed = 0;
+    page.longest = longest_window(body_, request.window);
+    if (page.longest > 0) {
+      page.refusal = refusal(got->status);
+      return page;
+    }
   }
   if (got->status != 200) {
     base::Error error = refusal(got->status);

@@ -64,9 +64,12 @@ class QueryClient {
     // Every try gave fewer than `at_least`, and fewer than `limit`: Loki does not give all it has.
     bool short_of = false;
     std::uint32_t allowed = 0;  // not 0: nothing was added, because Loki allows no limit above this
+    // Not 0: nothing was added, because Loki takes no window that is longer. `refusal` says so in Loki's words.
+    base::Duration longest = 0;
+    std::optional<base::Error> refusal;
   };
-  // Makes one request, with retries. Appends its records to `out`, oldest first. `answer.entries` counts all entries that Loki
-  // gave, also those outside the window.
+  // Makes one request, with retries of what may pass. Appends its records to `out`, oldest first. `answer.entries` counts all
+  // entries that Loki gave, also those outside the window.
   //
   // A Loki whose query frontend gets answers as JSON gives 200 and no entries in place of an answer that is over its
   // grpc_server_max_send_msg_size. So with `check_empty` an empty answer costs one more request, for a single entry. When that

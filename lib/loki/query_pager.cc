@@ -169,11 +169,13 @@ void QueryPager::size_slices(std::size_t entries, base::Duration covered, std::u
 
 base::TimeRange QueryPager::next_window() const {
   base::TimeRange window = window_;
-  if (slice_ == 0 || window.to - window.from <= slice_) return window;
+  base::Duration most = slice_ > 0 ? slice_ : window.to - window.from;
+  if (longest_ > 0) most = std::min(most, longest_);
+  if (window.to - window.from <= most) return window;
   if (direction_ == Direction::forward) {
-    window.to = window.from + slice_;
+    window.to = window.from + most;
   } else {
-    window.from = window.to - slice_;
+    window.from = window.to - most;
   }
   return window;
 }
@@ -207,6 +209,12 @@ Result<bool> QueryPager::next_page(Batch& out) {
     known_ = known;
     return true;
   }
+  if (page->longest > 0) {
+    longest_ = page->longest;
+    refusal_ = std::move(page->refusal);
+    known_ = known;
+    return true;
+  }
   if (page->too_large) {
     light_ = false;
     limit_ = std::max(limit / 4, kSmallestPage);
@@ -218,6 +226,7 @@ Result<bool> QueryPager::next_page(Batch& out) {
   auto& records = out.records;
   const std::size_t inside = records.size() - first;
   const bool last = window.from == window_.from && window.to == window_.to;
+  if (page->answer.samples && !last && refusal_) return *refusal_;
   if (page->answer.samples || (entries < limit && last)) {
     done_ = true;
     return inside > 0;

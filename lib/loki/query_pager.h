@@ -12,6 +12,9 @@
 // a sample that pass a filter. When a second try does not hold them either, that is an error. So a partial answer is never
 // taken for a complete one.
 //
+// A Loki that takes no window as long as the pager's (max_query_length) is asked for one part of it after the other. A metric query
+// is not divided: it ends with Loki's refusal.
+//
 // A request costs Loki by its limit and by the time that it covers. So only the first page asks for the whole window. Each
 // later page asks for about as much time as a page of entries has taken so far.
 #pragma once
@@ -20,6 +23,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,8 +81,10 @@ class QueryPager {
   base::Duration step_ = 0;
   std::uint64_t expected_ = 0;
   std::uint32_t limit_;
-  base::Duration slice_ = 0;  // the time that a request covers; 0: all that is left
-  bool light_ = true;         // no answer was too large so far, so pages may grow
+  base::Duration slice_ = 0;            // the time that a request covers; 0: all that is left
+  base::Duration longest_ = 0;          // the longest time that Loki takes; 0: not known to be limited
+  std::optional<base::Error> refusal_;  // of a longer one
+  bool light_ = true;                   // no answer was too large so far, so pages may grow
   bool done_ = false;
   bool metric_ = false;
   base::Timestamp instant_ = 0;  // the timestamp that is divided

@@ -158,6 +158,37 @@ TEST_F(QueryClientTest, TellsWhichLimitIsAllowed) {
   EXPECT_EQ(got->allowed, 300u);
 }
 
+TEST_F(QueryClientTest, TellsHowLongAWindowMayBe) {
+  const auto f = [&](const char* body, base::Duration longest, base::Timestamp to = base::kHour * 24 * 60) {
+    const auto client = make();
+    loki.reply_first({{400, body}});
+    const auto got = client->page({.query = "{}", .window = {0, to}}, batch);
+    ASSERT_EQ(got.ok(), longest > 0) << body;
+    if (!got) return;
+    EXPECT_EQ(got->longest, longest) << body;
+    ASSERT_TRUE(got->refusal.has_value());
+    EXPECT_EQ(got->refusal->message, fmt::format("cannot query {}: 400 {}", loki.url(), body));
+  };
+  const char* of_loki = "the query time range exceeds the limit (query length: 1440h0m0s, limit: 30d1h)";
+  f(of_loki, 721 * base::kHour);
+  f("the query time range exceeds the limit (query length: 1440h0m0s, limit: 1h30m)", 90 * base::kMinute);
+  f("the query time range exceeds the limit (query length: 10m30s, limit: 10m)", 570 * base::kSecond, 10 * base::kMinute);
+  f(of_loki, 0, 24 * base::kHour);  // what is too long is the range of a metric query
+  f("the query time range exceeds the limit (query length: 1440h0m0s, limit: none)", 0);
+  f("the query time range exceeds the limit", 0);
+}
+
+TEST_F(QueryClientTest, SeveralTenantsThatAreRefusedAreNotAskedForAgain) {
+  const auto client = make("", "A|B");
+  loki.reply_first(std::vector<test::FakeReply>(5, {500, "multiple org IDs present\n"}));
+  const auto got = page(*client);
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().message, fmt::format("cannot query {}: 500 multiple org IDs present", loki.url()));
+  EXPECT_NE(got.error().hint.find("one tenant at a time"), std::string::npos) << got.error().hint;
+  EXPECT_EQ(loki.requests(), 1);
+  EXPECT_TRUE(diagnostics.said.empty());
+}
+
 TEST_F(QueryClientTest, AMessageTooLargeForTheFrontendAsksForLess) {
   const auto client = make();
   loki.reply_first({{500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (9 vs. 4)"}});

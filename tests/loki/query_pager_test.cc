@@ -297,6 +297,37 @@ TEST_F(QueryPagerTest, LimitOfTheServerIsLearned) {
   both_ways({.first_page = 1000});
 }
 
+// Entries stand at each seam of two parts, and on both sides of it.
+TEST_F(QueryPagerTest, ALongTimeIsAskedForInParts) {
+  loki.max_query_length = 30 * base::kSecond;
+  for (base::Duration second = 0; second < 100; second += 5) {
+    for (const base::Duration beside : {-1, 0, 0, 1}) {
+      const base::Timestamp time = second * base::kSecond + beside;
+      if (time >= 0) loki.entries.push_back({{{"pod", "p"}}, time, fmt::format("{} {}", time, loki.entries.size())});
+    }
+  }
+  for (const Direction direction : {Direction::forward, Direction::backward}) {
+    for (const std::uint32_t page : {3U, 7U, 1000U}) {
+      EXPECT_EQ(read(direction, {.first_page = page, .max_page = page}, "{}", {0, 100 * base::kSecond}), all()) << page;
+    }
+  }
+  const int before = loki.requests();
+  read(Direction::forward, {}, "{}", {0, 100 * base::kSecond});
+  EXPECT_EQ(loki.requests() - before, 5) << "a refusal and four parts";
+}
+
+TEST_F(QueryPagerTest, AMetricQueryIsNotDivided) {
+  loki.max_query_length = 30 * base::kSecond;
+  loki.answer_always(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"]]}]}})");
+  QueryPager pager(client(), "rate({}[1m])", {0, 100 * base::kSecond}, Direction::forward);
+  Batch batch;
+  const auto more = pager.next(batch);
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(
+      more.error().message,
+      fmt::format("cannot query {}: 400 the query time range exceeds the limit (query length: 100s, limit: 30s)", loki.url()));
+}
+
 TEST_F(QueryPagerTest, LargeEntriesMakeSmallPages) {
   max_body = 100'000;
   for (int i = 0; i < 40; ++i) loki.entries.push_back({{{"pod", "p"}}, i / 2, fmt::format("{} ", i) + std::string(30'000, 'x')});

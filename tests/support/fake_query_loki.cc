@@ -130,6 +130,12 @@ struct FakeQueryLoki::Server {
 void FakeQueryLoki::Server::query_range(const FakeQueryLoki& loki, const httplib::Request& request, httplib::Response& response) {
   if (loki.before_answer) loki.before_answer(++range_requests);
   if (scripted(request, response)) return;
+  const std::int64_t length = std::stoll(request.get_param_value("end")) - std::stoll(request.get_param_value("start"));
+  if (loki.max_query_length > 0 && length > loki.max_query_length) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    return refuse(response, fmt::format("the query time range exceeds the limit (query length: {}s, limit: {}s)", length / kSecond,
+                                        loki.max_query_length / kSecond));
+  }
   if (fixed) return response.set_content(*fixed, "application/json");
   const std::uint64_t limit = std::stoull(request.get_param_value("limit"));
   const std::int64_t start = std::stoll(request.get_param_value("start")) - loki.slack;

@@ -36,7 +36,8 @@ class FakeQueryLoki {
 
   std::vector<FakeEntry> entries;
   std::uint32_t max_entries = 5000;
-  bool takes_any_query = false;  // one with other stages passes all entries
+  std::int64_t max_query_length = 0;  // not 0: the longest window that it takes, in whole seconds
+  bool takes_any_query = false;       // one with other stages passes all entries
 
   // Servers that are not quite a Loki.
   bool ignores_window = false;  // the same entries whatever time is asked for
