@@ -72,14 +72,14 @@ metadata are; where Loki takes no metadata, the other three count. Each is shown
 record several times, the larger number counts. A record of the spool gets what it would have in Loki: the labels as push sends
 them, the label service_name and the metadata detected_level. Records of other tenants are left out.
 
-A query that changes lines or labels is applied to the merged records: Loki is asked for what comes before the first line_format,
-label_format, decolorize, unpack, drop or keep, and may have to send more than is shown.
+Whatever else a query does is applied here, to the merged records: Loki is asked for its selector, for the filters on labels in
+front of the first parser, label_format, drop or keep, and for the line filters in front of the first line_format, decolorize or
+unpack. So behind a parser, lines travel from Loki that are not shown: a line filter saves them, also one behind the parser.
 
 A metric query is evaluated here, over the merged records. So lines travel from Loki for it: all that its ranges need, which are
-those from the beginning of the time, less the longest range and offset, to its end. Loki filters them as far as it can: by what
-comes before the first stage that is named above and before the first filter on __error__. Line filters, and a short time, save
-most. Series have the labels that they have in Loki, without `__stream_shard__`, by which Loki divides a stream that grows fast.
-`--limit` does not limit a metric.
+those from the beginning of the time, less the longest range and offset, to its end. Loki filters them as above. Line filters, and
+a short time, save most. Series have the labels that they have in Loki, without `__stream_shard__`, by which Loki divides a
+stream that grows fast. `--limit` does not limit a metric.
 
 `--expect` counts the records of both, without `--wait`. Stats, volume and fields are not answered this way.
 

@@ -72,7 +72,7 @@ class MergedAnswer : public MergedSource {
       : MergedSource(std::move(spec), context),
         query_(std::move(query)),
         asked_(comparable_part(query_.expr())),
-        rewrites_(asked_.stages.size() < query_.expr().stages.size()) {}
+        judges_(asked_ != query_.expr()) {}
 
   Result<void> run(Outlet& out, base::Stop& stop) override {
     out_ = &out;
@@ -103,7 +103,7 @@ class MergedAnswer : public MergedSource {
     auto asked = logql::LogQuery::compile(asked_, {});
     if (!asked) return std::move(asked).error();
     std::vector<Question> questions;
-    questions.push_back({std::move(*asked), rewrites_ ? logql::print(asked_) : spec_.logql, window});
+    questions.push_back({std::move(*asked), judges_ ? logql::print(asked_) : spec_.logql, window});
     return read(std::move(questions), each, stop);
   }
 
@@ -125,12 +125,12 @@ class MergedAnswer : public MergedSource {
     return oldest;
   }
 
-  // A record of `batch` that is to be shown, if the stages that rewrite records pass it.
+  // A record of `batch` that is to be shown, if the whole query passes it.
   Result<bool> pass(Record& record, Batch& batch, bool of_loki) {
-    if (of_loki && !rewrites_) {
+    if (of_loki && !judges_) {
       ready_.add_copy(record);
     } else {
-      record.extra = nullptr;  // what Loki's parsers found is found again
+      record.extra = nullptr;  // an error that Loki's filters found is found again
       logql::LogQuery::Entry entry;
       if (!query_.run(record, batch, entry)) return true;
       append_shown(record, entry, ready_);
@@ -189,6 +189,7 @@ class MergedAnswer : public MergedSource {
     if (oldest <= spec_.range.from) return false;
     bool found = false;
     const auto look = [&](std::size_t, Record& record, Batch& batch, bool) -> Result<bool> {
+      record.extra = nullptr;
       found = query_.matches(record, batch);
       return !found;
     };
@@ -238,7 +239,7 @@ class MergedAnswer : public MergedSource {
 
   logql::LogQuery query_;
   const logql::LogExpr asked_;
-  const bool rewrites_;
+  const bool judges_;  // more is to be done than Loki was asked for
   Outlet* out_ = nullptr;
   Batch ready_;
   bool wanted_ = true;      // further records

@@ -37,7 +37,7 @@ std::vector<Reading> readings_of(logql::MetricQuery& query) {
     const logql::RangeVector& range = query.range(i);
     // Loki knows no time before 1970.
     const base::TimeRange reads = {std::max<base::Timestamp>(range.reads().from, 0), range.reads().to};
-    wanted.push_back({comparable_part_of_metric(range.query().expr()), reads, {i}});
+    wanted.push_back({comparable_part(range.query().expr()), reads, {i}});
   }
   // Those that take most come first.
   std::ranges::stable_sort(wanted, [](const Reading& a, const Reading& b) {
@@ -75,7 +75,7 @@ class MergedMetric : public MergedSource {
       questions.push_back({std::move(*asked), logql::print(reading.log), reading.window});
     }
     const auto count = [&](std::size_t question, Record& record, Batch& batch, bool) -> Result<bool> {
-      record.extra = nullptr;  // what Loki's parsers found is found again
+      record.extra = nullptr;  // an error that Loki's filters found is found again
       for (const std::size_t range : readings[question].ranges) {
         auto sample = query_->range(range).sample(record, batch);
         if (!sample) return std::move(sample).error();

@@ -24,55 +24,55 @@ using record::Record;
 
 namespace {
 
-bool is_own(const Label& label) { return label.name != names::kDetectedLevel; }
-
-// Two records of one time are the same when these are. Loki finds the level by the line.
-std::string identity(std::span<const Label> labels, std::span<const Label> all_metadata, std::string_view line) {
+// Two records of one time are the same when these are. Where one stream has a label that a record of another stream has as
+// metadata, Loki gives it for both of them as the one or the other; so it is not asked which it is. Loki finds the level by the
+// line.
+std::string identity(std::span<const Label> labels, std::span<const Label> metadata, std::string_view line) {
+  std::vector<Label> sorted;
+  const auto tells_apart = [](const Label& label) {
+    return label.name != names::kServiceName && label.name != names::kDetectedLevel;
+  };
+  std::ranges::copy_if(labels, std::back_inserter(sorted), tells_apart);
+  std::ranges::copy_if(metadata, std::back_inserter(sorted), tells_apart);
+  std::ranges::sort(sorted, {}, &Label::name);
   std::string key;
-  const auto add = [&key](const Label& label) {
+  for (const Label& label : sorted) {
     ((key += label.name) += '\0') += label.value;
     key += '\0';
-  };
-  std::vector<Label> sorted;
-  std::ranges::copy_if(labels, std::back_inserter(sorted), [](const Label& label) { return label.name != names::kServiceName; });
-  std::ranges::sort(sorted, {}, &Label::name);
-  std::ranges::for_each(sorted, add);
-  key += '\n';
-  sorted.clear();
-  std::ranges::copy_if(all_metadata, std::back_inserter(sorted), &is_own);
-  std::ranges::sort(sorted, {}, &Label::name);
-  std::ranges::for_each(sorted, add);
+  }
   key += '\n';
   return key += line;
 }
 
-bool rewrites_records(const logql::StageExpr& stage) {
-  return std::holds_alternative<logql::LineFormatExpr>(stage.node) || std::holds_alternative<logql::LabelFormatExpr>(stage.node) ||
-         std::holds_alternative<logql::DecolorizeExpr>(stage.node) || std::holds_alternative<logql::UnpackExpr>(stage.node) ||
-         std::holds_alternative<logql::LabelSelectionExpr>(stage.node);
+template <typename... Nodes>
+bool is_any_of(const logql::StageExpr& stage) {
+  return (std::holds_alternative<Nodes>(stage.node) || ...);
 }
+
+bool changes_lines(const logql::StageExpr& stage) {
+  return is_any_of<logql::LineFormatExpr, logql::UnpackExpr, logql::DecolorizeExpr>(stage);
+}
+
+bool changes_labels(const logql::StageExpr& stage) { return !is_any_of<logql::LineFilterExpr, logql::LabelFilterExpr>(stage); }
 
 bool asks_for_error(const logql::LabelFilterExpr& filter) {
   return filter.matcher.name.starts_with("__error") || std::ranges::any_of(filter.legs, &asks_for_error);
 }
 
-template <typename Ends>
-logql::LogExpr until(const logql::LogExpr& query, const Ends& ends) {
-  logql::LogExpr part;
-  part.matchers = query.matchers;
-  part.stages.assign(query.stages.begin(), std::ranges::find_if(query.stages, ends));
-  return part;
-}
-
 }  // namespace
 
-logql::LogExpr comparable_part(const logql::LogExpr& query) { return until(query, &rewrites_records); }
-
-logql::LogExpr comparable_part_of_metric(const logql::LogExpr& query) {
-  return until(query, [](const logql::StageExpr& stage) {
+logql::LogExpr comparable_part(const logql::LogExpr& query) {
+  logql::LogExpr part;
+  part.matchers = query.matchers;
+  bool labels_are_stored = true;
+  for (const logql::StageExpr& stage : query.stages) {
+    if (changes_lines(stage)) break;
+    labels_are_stored = labels_are_stored && !changes_labels(stage);
     const auto* filter = std::get_if<logql::LabelFilterExpr>(&stage.node);
-    return rewrites_records(stage) || (filter != nullptr && asks_for_error(*filter));
-  });
+    const bool takes = filter != nullptr ? labels_are_stored && !asks_for_error(*filter) : !changes_labels(stage);
+    if (takes) part.stages.push_back(stage);
+  }
+  return part;
 }
 
 // One reading of both.

@@ -2,12 +2,13 @@
 //
 // Both are read in the order of time, side by side, and neither is kept: what is in memory is, for each question, a page of Loki's
 // and the spool's records of one time, and a batch of the spool's. Records are the same when their streams, times, lines and
-// metadata are; where Loki takes no metadata, the other three count. Of equal records there are as many as the one of the two has
-// that has more. Loki's come first at each time.
+// metadata are; where Loki takes no metadata, the other three count. Whether a label is one of the stream or metadata is not
+// compared, since Loki mixes them up. Of equal records there are as many as the one of the two has that has more. Loki's come first
+// at each time.
 //
-// A record of the spool is what it would be in Loki (stored_as_pushed.h), and the question is asked about that. service_name does
-// not tell streams apart, since a Loki may be told to give none. Records of a tenant other than the one that is asked for are left
-// out.
+// A record of the spool is what it would be in Loki (stored_as_pushed.h), and the question is asked about that. service_name and
+// detected_level do not tell records apart, since a Loki may be told to give none. Records of a tenant other than the one that is
+// asked for are left out.
 #pragma once
 
 #include "logql/log_query.h"
@@ -38,8 +39,8 @@ class MergedSource : public AnswerSource {
     std::string text;        // the same for Loki
     base::TimeRange window;  // of the records
   };
-  // A record that the question of this index takes, as it is stored: what Loki's parsers extracted is in `parsed`, and of the
-  // spool's records nothing is. Valid during the call. False: no more records are wanted.
+  // A record that the question of this index takes, as it is stored: no stage of a query has changed it. Valid during the call.
+  // False: no more records are wanted.
   using Each = std::function<base::Result<bool>(std::size_t question, record::Record& record, record::Batch& batch, bool of_loki)>;
 
   // Calls `each` with the records of all questions together in the order of time. A record that two questions take comes once for
@@ -68,13 +69,11 @@ class MergedSource : public AnswerSource {
   metrics::Counter incomplete_ = block_.counter(kQueryIncomplete);
 };
 
-// The stages of a log query that Loki and the spool are both asked, and whose answers can be compared: those before the first one
-// that rewrites records, behind which different records may look alike. All of them: nothing rewrites.
+// What Loki and the spool are both asked for a log query: every record that it takes, and as it is stored, so that the answers can
+// be compared. That is the selector, the filters on labels in front of the first stage that makes, renames or drops labels, and the
+// line filters in front of the first stage that changes lines. Behind a parser, Loki gives a label that the parser made as
+// metadata, and metadata as made by the parser, where another record of its answer has the other of the two. A filter that asks for
+// __error__ is left out: what sets it is not always asked.
 [[nodiscard]] logql::LogExpr comparable_part(const logql::LogExpr& query);
-
-// The same of a range of a metric query, for which records are judged once more by MetricQuery. It takes every record that the
-// metric query takes. A metric query overlooks errors behind the last field that it needs, and a log query does not; so filters
-// that ask for __error__ are left to the metric query.
-[[nodiscard]] logql::LogExpr comparable_part_of_metric(const logql::LogExpr& query);
 
 }  // namespace weir::stages

@@ -122,6 +122,29 @@ TEST_F(MergedTest, RecordsAreComparedBeforeTheQueryRewritesThem) {
   EXPECT_EQ(loki.last_parameters()["query"], R"({} |= "1")");
 }
 
+TEST_F(MergedTest, NoParserIsAskedOfLoki) {
+  for (int i = 0; i < 10; ++i) {
+    const std::string line = std::string(i % 2 == 0 ? "error " : "trace=") + std::to_string(i);
+    std::map<std::string, std::string> metadata;
+    if (i % 2 == 1) metadata["level"] = "error";
+    loki.entries.push_back({{{"app", "x"}}, i, line, metadata});
+    stored.push_back({{{"app", "x"}}, i, line, metadata});
+  }
+  for (const std::uint64_t limit : {0, 100}) {
+    spec.limit = limit;
+    for (const char* stages :
+         {R"q(| regexp "(?P<level>error)")q", R"(| logfmt)", R"(| json | __error__!="none")", R"(| pattern "<level> <_>")"}) {
+      loki.takes_any_query = limit > 0;  // the time of the newest is asked for with the whole query
+      spec.logql = std::string("{} ") + stages;
+      EXPECT_EQ(lines().size(), 10U) << spec.logql << limit;
+      EXPECT_EQ(loki.last_parameters()["query"], "{}");
+      spec.logql += R"( |= "trace")";
+      EXPECT_EQ(lines().size(), 5U) << spec.logql << limit;
+      EXPECT_EQ(loki.last_parameters()["query"], R"({} |= "trace")");
+    }
+  }
+}
+
 TEST_F(MergedTest, TheLimitTakesTheNewestOfBoth) {
   for (int i = 0; i < 50; ++i) add(10 + i, std::to_string(i), i % 3 != 0, i % 2 == 0 || i % 3 == 0);
   for (const std::uint64_t limit : {1, 7, 49, 50, 60}) {

@@ -131,6 +131,26 @@ TEST_F(MergedMetricTest, EqualRecordsAreCounted) {
   EXPECT_EQ(lines(R"(sum(count_over_time({app="x"}[20s])))"), Lines{R"({"timestamp":"1970-01-01T02:17:00Z","value":"3"})"});
 }
 
+// Loki's answer behind the parser has trace_id as metadata of all records.
+TEST_F(MergedMetricTest, WhatAParserMakesIsNotWhatARecordHas) {
+  for (int i = 0; i < 10; ++i) {
+    const bool parsed = i % 2 == 1;
+    const base::Timestamp time = kStart + i * base::kSecond;
+    const std::string line = parsed ? "trace_id=t1 x" : "plain";
+    const std::map<std::string, std::string> metadata =
+        parsed ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"trace_id", "t1"}};
+    loki.entries.push_back({{{"app", "x"}}, time, line, metadata});
+    stored.push_back({{{"app", "x"}}, time, line, metadata});
+  }
+  spec.instant = true;
+  for (const char* query : {R"(sum(count_over_time({app="x"} | logfmt | trace_id="t1" [2m])))",
+                            R"q(sum(count_over_time({app="x"} | regexp "(?P<trace_id>t1)" | trace_id="t1" [2m])))q",
+                            R"(sum(count_over_time({app="x"} | pattern "trace_id=<trace_id> <_>" | trace_id="t1" [2m])))"}) {
+    EXPECT_EQ(lines(query), Lines{R"({"timestamp":"1970-01-01T02:18:20Z","value":"10"})"}) << query;
+    EXPECT_EQ(loki.last_parameters()["query"], R"({app="x"})");
+  }
+}
+
 TEST_F(MergedMetricTest, SeriesHaveTheLabelsOfLoki) {
   add(10, "x", "in the spool", false, true);
   add(10, "x", "in both", true, true);
@@ -148,10 +168,10 @@ TEST_F(MergedMetricTest, AsksLokiForWhatTheRangesNeed) {
     auto parameters = loki.last_parameters();
     return std::to_string(loki.requests() - before) + " " + parameters["query"];
   };
-  EXPECT_EQ(asked(R"(rate({app="x"} |= "a" | json | x > 5 [1m]))"), R"(1 {app="x"} |= "a" | json | x>5)");
+  EXPECT_EQ(asked(R"(rate({app="x"} |= "a" | json | x > 5 [1m]))"), R"(1 {app="x"} |= "a")");
   EXPECT_EQ(loki.last_parameters()["start"], std::to_string(kStart - base::kMinute + 1));
   EXPECT_EQ(loki.last_parameters()["end"], std::to_string(kStart + 100 * base::kSecond + 1));
-  EXPECT_EQ(asked(R"(rate({app="x"} | json | __error__="" | x > 5 [1m]))"), R"(1 {app="x"} | json)");
+  EXPECT_EQ(asked(R"(rate({app="x"} | json | __error__="" | x > 5 |= "a" [1m]))"), R"(1 {app="x"} |= "a")");
   EXPECT_EQ(asked(R"(rate({app="x"} | line_format "y" |= "y" [1m]))"), R"(1 {app="x"})");
   EXPECT_EQ(asked(R"(rate({app="x"} |= "a" [1m]) / rate({app="x"}[1m]))"), R"(1 {app="x"})") << "one reading for both";
   EXPECT_EQ(asked(R"(rate({app="x"}[1m]) - rate({app="x"}[1m] offset 30s))"), R"(1 {app="x"})");

@@ -18,26 +18,22 @@ using test::StoredRecord;
 
 logql::LogExpr log_of(const std::string& query) { return std::get<logql::LogExpr>(logql::parse(query, {})->node); }
 
-TEST(ComparablePart, EndsWhereRecordsAreRewritten) {
+TEST(ComparablePart, IsWhatAsksForStoredRecords) {
   const auto f = [](const std::string& query, const std::string& part) {
-    EXPECT_EQ(logql::print(comparable_part(log_of(query))), part);
+    EXPECT_EQ(logql::print(comparable_part(log_of(query))), part) << query;
   };
   f(R"({a="b"})", R"({a="b"})");
-  f(R"({a="b"} |= "x" | json | y="z")", R"({a="b"} |= "x" | json | y="z")");
-  f(R"({a="b"} | json | __error__="")", R"({a="b"} | json | __error__="")");
-  for (const char* stage : {R"(line_format "x")", R"(label_format x=y)", "decolorize", "unpack", "drop x", "keep x"}) {
-    f(std::string(R"({a="b"} |= "x" | )") + stage + R"( |= "z")", R"({a="b"} |= "x")");
+  f(R"({a="b"} |= "x" | y="z" != "w" | n > 5)", R"({a="b"} |= "x" | y="z" != "w" | n>5)");
+  for (const char* stage :
+       {"json", "logfmt", R"q(regexp "(?P<y>.)")q", R"(pattern "<y> <_>")", "label_format x=y", "drop x", "keep x"}) {
+    f(std::string(R"({a="b"} |= "x" | v="w" | )") + stage + R"( | y="z" |= "q" !> "<_>p")",
+      R"({a="b"} |= "x" | v="w" |= "q" !> "<_>p")");
   }
-}
-
-TEST(ComparablePart, OfAMetricEndsWhereErrorsAreAskedFor) {
-  const auto f = [](const std::string& query, const std::string& part) {
-    EXPECT_EQ(logql::print(comparable_part_of_metric(log_of(query))), part);
-  };
-  f(R"({a="b"} |= "x" | json | y="z")", R"({a="b"} |= "x" | json | y="z")");
-  f(R"({a="b"} | json | __error__="" | y="z")", R"({a="b"} | json)");
-  f(R"({a="b"} | json | y="z" or __error_details__=~"x")", R"({a="b"} | json)");
-  f(R"({a="b"} | json | line_format "x" | __error__="")", R"({a="b"} | json)");
+  for (const char* stage : {R"(line_format "x")", "decolorize", "unpack"}) {
+    f(std::string(R"({a="b"} |= "x" | json | )") + stage + R"( |= "z" | json |= "y")", R"({a="b"} |= "x")");
+  }
+  f(R"({a="b"} | v="w" | __error__="" | n=~"m" |= "x")", R"({a="b"} | v="w" | n=~"m" |= "x")");
+  f(R"({a="b"} | v="w" or __error_details__=~"x" |= "x")", R"({a="b"} |= "x")");
 }
 
 class MergedSourceTest : public ::testing::Test {
@@ -76,6 +72,21 @@ TEST_F(MergedSourceTest, MetadataWithTheNameOfALabel) {
   EXPECT_EQ(lines().size(), 1U);
   spec.logql = R"({app=~".+"} | line_format "y")";
   EXPECT_EQ(lines().size(), 1U) << "what is compared is what a query shows";
+}
+
+// Where the label of a stream is also the metadata of a record, Loki gives it as metadata of both, or as a label of both.
+TEST_F(MergedSourceTest, ALabelIsTheSameAsMetadata) {
+  loki.entries.push_back({{{"app", "x"}}, 10, "in the stream", {{"k", "v"}}});
+  loki.entries.push_back({{{"app", "x"}}, 10, "in metadata", {{"k", "v"}}});
+  loki.entries.push_back({{{"app", "x"}, {"k", "w"}}, 10, "in the stream"});
+  loki.entries.push_back({{{"app", "x"}, {"k", "w"}}, 10, "in metadata"});
+  std::vector<StoredRecord> stored;
+  for (const char* value : {"v", "w", "u"}) {
+    stored.push_back({{{"app", "x"}, {"k", value}}, 10, "in the stream"});
+    stored.push_back({{{"app", "x"}}, 10, "in metadata", {{"k", value}}});
+  }
+  test::make_spool(spec.with_spool, stored, context);
+  EXPECT_EQ(lines().size(), 6U);
 }
 
 TEST_F(MergedSourceTest, WhatLokiDoesNotGiveIsLost) {

@@ -63,8 +63,8 @@ class Query(kit.Case):
     def lines(self, rows):
         return "".join(json.dumps(row) + "\n" for row in rows)
 
-    def push(self, rows):
-        done = subprocess.run([kit.WEIR, "push", loki.url], input=self.lines(rows), capture_output=True, text=True, timeout=120)
+    def push(self, rows, to=None):
+        done = subprocess.run([kit.WEIR, "push", (to or loki).url], input=self.lines(rows), capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def spool(self, rows, name="s.db"):
@@ -201,6 +201,62 @@ class Query(kit.Case):
         spool = self.spool(self.records(300, seed=7))
         beside = lambda *arguments, **more: self.of_loki("--with-spool", spool, *arguments, **more)
         self.assert_same_metrics(beside, lambda *arguments, **more: self.weir("--spool", spool, *arguments, **more), 40)
+
+    def assert_counts_of_both(self, spool, expected):
+        """`expected`: stages of a query, and how many records they take, as Loki counts them, too."""
+        for stages, count in expected.items():
+            with self.subTest(stages):
+                counted = ("--instant", "--now", stamp(NOW), f"sum(count_over_time({self.selector} {stages} [1h]))", "-o", "jsonl")
+                self.assertIn(f'"value":"{count}"', self.of_loki(*counted))
+                self.assertIn(f'"value":"{count}"', self.of_loki("--with-spool", spool, *counted))
+                self.of_loki("--with-spool", spool, self.selector + stages, "--expect", str(count), *self.window)
+                newest = self.of_loki("--with-spool", spool, self.selector + stages, "--limit", "1000", "-o", "raw", *self.window)
+                self.assertEqual(len(newest.splitlines()), count)
+
+    def test_labels_of_parsers_with_the_names_of_metadata(self):
+        # Behind a parser Loki gives trace_id and level as metadata of all records, or as made by the parser of all.
+        rows = []
+        for i in range(20):
+            line, metadata = (("plain", {"trace_id": "t1"}), ("trace_id=t1 x", {}), ("an error", {}), ("a fault", {"level": "error"}))[i % 4]
+            rows.append({"timestamp": stamp(FIRST + i * SECOND), "line": line, "labels": {"run": self.run_name}, "metadata": metadata})
+        self.push(rows)
+        spool = self.spool(rows)
+        self.wait_for(len(rows))
+        self.assert_counts_of_both(spool, {
+            "": 20, "| logfmt": 20, '| logfmt | trace_id="t1"': 10, '| regexp "(?P<trace_id>t1)" | trace_id="t1"': 10,
+            '| pattern "trace_id=<trace_id> <_>" | trace_id="t1"': 10, '| regexp "(?P<level>error)"': 20, '| regexp "(?P<level>error)" | level="error"': 10,
+            '| logfmt |= "plain"': 5, '| label_format trace_id="t1" | trace_id="t1"': 20, '| logfmt | drop trace_id': 20})
+
+    def test_labels_of_streams_that_are_metadata_elsewhere(self):
+        rows = []
+        for i in range(20):
+            labels, metadata = ({"run": self.run_name}, {"k": "v"}) if i % 2 else ({"run": self.run_name, "k": "v"}, {})
+            rows.append({"timestamp": stamp(FIRST + i * SECOND), "line": f"line {i % 4}", "labels": labels, "metadata": metadata})
+        self.push(rows)
+        spool = self.spool(rows)
+        self.wait_for(len(rows))
+        self.assert_counts_of_both(spool, {"": 20, '| k="v"': 20, '|= "line 2"': 5, '| logfmt | k="v" |= "line 1"': 5})
+
+    def test_a_range_that_is_longer_than_loki_takes(self):
+        limited = loki_server.Loki(limits={"max_query_length": "10m"})
+        self.addCleanup(limited.stop)
+        of_limited = lambda *arguments, **more: self.weir("--addr", limited.url, *arguments, **more)
+        # At the seams of parts of 10 minutes, and beside them.
+        times = [NOW - minutes * 60 * SECOND + beside for minutes in (5, 10, 20, 30, 40, 50) for beside in (-SECOND, -1, 0, 1, SECOND)]
+        rows = [{"timestamp": stamp(time), "line": str(time), "labels": {"run": self.run_name}} for time in times]
+        self.push(rows, limited)
+        spool = self.spool(rows[::2])
+        window = ("--from", stamp(NOW - 3600 * SECOND), "--to", stamp(NOW))
+        kit.wait_for(lambda: len(of_limited(self.selector, "-o", "raw", *window, codes=(0, 1)).splitlines()) >= len(rows), "all records in Loki")
+        expected = [str(time) for time in sorted(times)]
+        for of in ((), ("--with-spool", spool)):
+            for more in (("--limit", "0"), ("--limit", "1000"), ("--forward", "--limit", "1000")):
+                with self.subTest(of=of, more=more):
+                    self.assertEqual(of_limited(*of, self.selector, "-o", "raw", *more, *window).splitlines(), expected)
+        counted = ("--instant", "--now", stamp(NOW), f"sum(count_over_time({self.selector}[1h]))", "-o", "jsonl")
+        self.assertIn(f'"value":"{len(rows)}"', of_limited("--with-spool", spool, *counted))
+        # A metric query of Loki alone is not put together from parts.
+        self.assertEqual(of_limited(f"rate({self.selector}[1m])", "--step", "5m", *window, codes=(2,)), "")
 
     def test_an_expectation_of_both(self):
         rows = self.records(50, seed=8)
