@@ -52,6 +52,10 @@ timestamp. A record at `--from` is shown, one at `--to` is not. Both times are f
 fails is made again up to five times; a connection that fails is an error at once as long as Loki has not answered yet. A
 metric query has a point every `--step` of this time.
 
+Loki takes at most 30 days and an hour at once as it comes (max_query_length). Records of a longer time are asked for in parts, one
+after the other. Labels, series, stats, volume, fields and metric queries of so much are refused; with `--with-spool` a metric
+query is not.
+
 # From a spool
 With `--spool`, or when WEIR_SPOOL names a spool and neither --addr nor LOKI_ADDR names a Loki, query reads the records
 that the spool still holds, delivered or not. Held records are marked `[held]`. The stream selector may be left out. The

@@ -41,6 +41,8 @@ std::uint32_t allowed_limit(std::string_view body) {
   return limit;
 }
 
+bool exceeds_time(std::string_view body) { return body.find("the query time range exceeds the limit") != std::string_view::npos; }
+
 // "the query time range exceeds the limit (query length: 1440h0m0s, limit: 30d1h)", of max_query_length: how long a window may be.
 // What Loki has added to the length of `window`, such as the range of a metric query, takes its part. 0: the text says something
 // else, or no shorter window helps.
@@ -52,7 +54,7 @@ base::Duration longest_window(std::string_view body, const base::TimeRange& wind
     const auto duration = record::parse_duration(rest.substr(0, rest.find_first_of(",)")));
     return duration ? *duration : 0;
   };
-  if (body.find("the query time range exceeds the limit (") == std::string_view::npos) return 0;
+  if (!exceeds_time(body)) return 0;
   const base::Duration length = duration_behind("(query length: "), limit = duration_behind(", limit: "),
                        asked = window.to - window.from;
   const base::Duration longest = limit - std::max<base::Duration>(0, length - asked);
@@ -118,6 +120,9 @@ base::Error QueryClient::refusal(int status) const {
   if (refuses_several_tenants(body_)) {
     error.hint =
         "this Loki answers for one tenant at a time: ask for each of them alone, or set multi_tenant_queries_enabled in it";
+  }
+  if (status == 400 && exceeds_time(body_)) {
+    error.hint = "ask for less time, or raise max_query_length in Loki; only records are put together from several requests";
   }
   if (status == 404) error.hint = "is this the address of a Loki, without a path of its API?";
   if (status >= 300 && status < 400) error.hint = "the server redirects: give the address it redirects to";

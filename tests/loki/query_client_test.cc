@@ -162,9 +162,12 @@ TEST_F(QueryClientTest, TellsHowLongAWindowMayBe) {
   const auto f = [&](const char* body, base::Duration longest, base::Timestamp to = base::kHour * 24 * 60) {
     const auto client = make();
     loki.reply_first({{400, body}});
-    const auto got = client->page({.query = "{}", .window = {0, to}}, batch);
+    const auto got = client->page({.query = R"({a="b"})", .window = {0, to}}, batch);
     ASSERT_EQ(got.ok(), longest > 0) << body;
-    if (!got) return;
+    if (!got) {
+      EXPECT_TRUE(got.error().hint.starts_with("ask for less time")) << got.error().hint;
+      return;
+    }
     EXPECT_EQ(got->longest, longest) << body;
     ASSERT_TRUE(got->refusal.has_value());
     EXPECT_EQ(got->refusal->message, fmt::format("cannot query {}: 400 {}", loki.url(), body));
