@@ -585,7 +585,7 @@ class Many(PageCase):
             self.assertGreater(len([1 for text in self.rows() if text.startswith("line ")]), 10)
         self.press("g")
         self.b.wait("document.querySelector('.row .text').textContent.startsWith('line 0 ')")
-        self.press("n", "n", "n")
+        self.press("n", "n")
         self.b.wait("document.activeElement.querySelector('.text')?.textContent.startsWith('line 2000 ')")
 
 
