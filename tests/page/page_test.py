@@ -8,7 +8,7 @@ import unittest
 
 import weir_kit
 from fake_serve import JAVA, NS, START, hostile, pod, record, shop
-from page_kit import NARROW, PageCase
+from page_kit import NARROW, WIDE, PageCase
 
 
 class Opening(PageCase):
@@ -1082,6 +1082,17 @@ class Faults(PageCase):
         self.serve([record(START, "a"), record(START + 365 * 86400 * NS, "b")])
         self.open("utc=1")
         self.b.wait("document.querySelector('.histogram .plot-axis').textContent.startsWith('2026-09-21')")
+
+    def test_times_on_a_narrow_axis_stand_apart(self):
+        self.serve([record(START, "a"), record(START + 3 * 86400 * NS, "b")])
+        for size in (NARROW, WIDE):
+            self.b.size(*size)
+            self.open("utc=1")
+            apart = self.b.js("""const boxes = [...document.querySelectorAll('.histogram .plot-axis span')].map(e => e.getBoundingClientRect());
+                const shown = boxes.filter(box => box.width);
+                return shown.length > 2 && shown.every((box, i) => !i || box.left > shown[i - 1].right + 4)""")
+            self.assertTrue(apart, size)
+            self.b.open("about:blank")
 
 
 class State(PageCase):
