@@ -28,7 +28,8 @@ set(WEIR_COSTS
   kube.readme         897 1
   kube.kit            896 1
   loki.convert        895 1
-  e2e.names           300 1
+  e2e.names           150 1
+  e2e.links           150 1
   e2e.ends            240 1
   e2e.disk            130 1
   loki.smoke          170 1

@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from names_test import NamesCase, both_ways, cri
+from names_kit import NamesCase, both_ways, cri
 import weir_kit as kit
 
 

@@ -106,7 +106,7 @@ class Top(kit.Case):
         tmux = ["tmux", "-S", str(self.dir / "tmux")]
         self.addCleanup(subprocess.run, [*tmux, "kill-server"], check=False, capture_output=True)
         subprocess.run([*tmux, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "20",
-                        f"{kit.WEIR} top --interval 300ms {self.pods}; echo ended $?; stty -a | tr ';' '\\n'; read x"], check=True, env=kit.environment(LC_ALL="C.UTF-8"))
+                        f"{kit.WEIR} top --interval 300ms {self.pods}; echo ended $?; stty -a | tr ';' '\\n'; echo settings end; read x"], check=True, env=kit.environment(LC_ALL="C.UTF-8"))
         screen = lambda: subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, check=False, text=True).stdout
         kit.wait_for(lambda: "shop/noisy/app" in screen() and "shop/web/app" in screen(), screen)
 
@@ -123,7 +123,7 @@ class Top(kit.Case):
         self.assertLessEqual(max(map(len, screen().splitlines())), 60)
         subprocess.run([*tmux, "resize-window", "-x", "100", "-y", "60"], check=True)
         subprocess.run([*tmux, "send-keys", "q"], check=True)
-        ended = kit.wait_for(lambda: "ended 0" in (shown := screen()) and " min = " in shown and shown, screen)
+        ended = kit.wait_for(lambda: "ended 0" in (shown := screen()) and re.search("(?m)^settings end$", shown) and shown, screen)
         # The terminal is as it was.
         self.assertRegex(ended, r"(?m)^ ?isig icanon .* echo ")
 

@@ -5,10 +5,10 @@ Beside the attacker there is always an honest pod, shop/good. In each test these
 bound, the lines of the honest pod arrive once and in order, what is lost is reported, and nobody is told what the attacker made up.
 
   what he tries                                                  where it is held
-  links out of the log folders, to other pods, in circles        Files.test_links…; e2e names: test_a_planted_link_is_not_followed, test_a_hard_link
+  links out of the log folders, to other pods, in circles        Files.test_links…; e2e links: test_a_planted_link_is_not_followed; e2e names: test_a_hard_link
   a link or folder that is exchanged between check and open      Files.test_…_exchanged_all_the_time
   FIFOs, devices, sockets, folders in the place of a log         Files.test_what_is_no_file; unit tail (input_file, log_set)
-  sparse files, 20,000 files                                     Files.test_a_hole_of_a_terabyte, test_twenty_thousand_logs; e2e names: descriptors
+  sparse files, 20,000 files                                     Files.test_a_hole_of_a_terabyte, test_twenty_thousand_logs; e2e links: descriptors
   compressed bombs                                               Files.test_a_bomb_in_a_rotated_file; fuzz gzip; e2e rotation: damaged copies
   names with newlines, quotes, escapes, bytes that are no text   Names; unit base (visible), record (json), monitor (prometheus_text)
   claiming the pod of another one (config hash, uid)             unit kube (pod_directory, pod_parser); e2e pods; loki/real, kube/real
