@@ -234,7 +234,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def view(self, given, records):
         query = Query(given["query"])
-        found = list(self.matching(query, given, records))
+        found = sorted(self.matching(query, given, records), key=lambda one: one[0]["ts"])
         limit, buckets = int(given.get("limit", 100)), int(given.get("buckets", 0))
         chosen = found[:limit] if given.get("direction") == "forward" else found[::-1][:limit]
         self.send_response(200)
@@ -315,6 +315,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     self.store.changed.wait(0.5)
                 fresh, told = records[told:], len(records)
             streams = [self.tail_entry(*found) for found in self.matching(query, given, fresh)]
+            given = {}  # what comes from now on may be late
             for i in range(0, len(streams), 100):
                 data = json.dumps({"streams": streams[i:i + 100], "encodingFlags": ["categorize-labels"]}).encode()
                 size = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data)) if len(data) < 65536 else b"\x7f" + struct.pack(">Q", len(data))

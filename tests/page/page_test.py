@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The page of `weir serve` in a real Chromium, against a stand-in for the server (fake_serve.py): what it does."""
+import itertools
 import json
 import os
 import sys
@@ -701,6 +702,24 @@ class Live(PageCase):
                 self.assertLessEqual(int(tails[-1]["start"]), time.time_ns())
                 self.assertIn(time.strftime("%Y-", time.gmtime(ahead["ts"] // NS)), self.b.js("return [...document.querySelectorAll('.row .time')].at(-1).textContent"))
 
+    def test_a_late_line_has_its_place_before_all_that_was_read(self):
+        self.serve([record(START + i * NS, f"line {i}") for i in range(16)])
+        self.open('q={app="checkout"}&live=1&limit=6')
+        first = [f"line {i}" for i in range(10, 16)]
+        self.assertEqual(self.rows(), first)
+        self.store.add(record(START + 5 * NS + 1, "late"))
+        self.b.wait("document.querySelector('.row .text').textContent === 'late'")
+        self.assertEqual(self.rows(), ["late", *first])
+        # Lines between the two are read where one reads on, and the late one, which is among them, is there once.
+        self.press("e")
+        self.b.wait("document.querySelector('.row .text').textContent === 'line 5'")
+        self.done()
+        self.assertEqual(self.rows(), ["line 5", "late", *(f"line {i}" for i in range(6, 16))])
+        self.press("e")
+        self.b.wait("document.querySelector('.row .text').textContent === 'line 0'")
+        self.done()
+        self.assertEqual(self.rows(), [*(f"line {i}" for i in range(6)), "late", *(f"line {i}" for i in range(6, 16))])
+
     def test_texts_and_figures_go_on(self):
         self.store.tenants[""] = []
         self.store.status = {"records": 0, "oldest": None, "newest": None}
@@ -1083,15 +1102,23 @@ class Faults(PageCase):
         self.open("utc=1")
         self.b.wait("document.querySelector('.histogram .plot-axis').textContent.startsWith('2026-09-21')")
 
+    def test_the_day_on_the_axis_unless_it_is_today(self):
+        now = time.time_ns()
+        for start, day in ((START, "2026-09-21 "), (now - now % NS, "")):
+            self.serve([record(start, "a"), record(start + NS, "b")])
+            self.open("utc=1")
+            self.b.wait(f"/^{day}[0-9:.]{{12}}$/.test(document.querySelector('.histogram .plot-axis span').textContent)")
+            self.b.open("about:blank")
+
     def test_times_on_a_narrow_axis_stand_apart(self):
-        self.serve([record(START, "a"), record(START + 3 * 86400 * NS, "b")])
-        for size in (NARROW, WIDE):
+        for size, seconds in itertools.product((NARROW, WIDE), (1, 3 * 86400)):
+            self.serve([record(START, "a"), record(START + seconds * NS, "b")])
             self.b.size(*size)
             self.open("utc=1")
             apart = self.b.js("""const boxes = [...document.querySelectorAll('.histogram .plot-axis span')].map(e => e.getBoundingClientRect());
                 const shown = boxes.filter(box => box.width);
                 return shown.length > 2 && shown.every((box, i) => !i || box.left > shown[i - 1].right + 4)""")
-            self.assertTrue(apart, size)
+            self.assertTrue(apart, (size, seconds))
             self.b.open("about:blank")
 
 

@@ -19,14 +19,15 @@ export const isError = ({ level }) => /^(err|crit|fatal|emerg|alert|panic)/.test
 export class Lines {
   older = [];  // newest first, as the server sends them
   newer = [];  // oldest first: live
+  late = [];   // oldest first: live ones that are older than all that was read. One reads on at the end of `older`, not here.
   streams = new Map();
 
   get size() {
-    return this.older.length + this.newer.length;
+    return this.late.length + this.older.length + this.newer.length;
   }
 
   get oldest() {
-    return this.older.at(-1) ?? this.newer[0];
+    return this.late[0] ?? this.older.at(-1) ?? this.newer[0];
   }
 
   get newest() {
@@ -49,20 +50,25 @@ export class Lines {
     return this.older.slice(this.older.findLastIndex((one) => one.ts !== ts) + 1).map(identity);
   }
 
+  // One that was read. As a late one it may be there already.
+  addOlder(item) {
+    const again = this.late.at(-1)?.ms >= item.ms ? this.late.findLastIndex((one) => identity(one) === identity(item)) : -1;
+    if (again >= 0) this.late.splice(again, 1);
+    this.older.push(item);
+  }
+
   // Of live ones that come late, each finds its place.
   addNewer(item) {
-    let at = this.newer.length;
-    while (at && this.newer[at - 1].ms > item.ms) at--;
-    let behind = 0;
-    while (at === 0 && this.older[behind]?.ms > item.ms) behind++;
-    // What is older than all that was read is not where one reads on.
-    if (behind && behind < this.older.length) this.older.splice(behind, 0, item);
-    else this.newer.splice(at, 0, item);
-    if (this.size > MOST) this.older.length ? this.older.pop() : this.newer.shift();
+    const { older, newer, late } = this;
+    const behind = (list) => list.findLastIndex(({ ms }) => ms <= item.ms) + 1;
+    if (older.length && older.at(-1).ms > item.ms) late.splice(behind(late), 0, item);
+    else if (older[0]?.ms > item.ms) older.splice(older.findIndex(({ ms }) => ms <= item.ms), 0, item);
+    else newer.splice(behind(newer), 0, item);
+    if (this.size > MOST) late.length ? late.shift() : older.length ? older.pop() : newer.shift();
   }
 
   inTime() {
-    return this.older.toReversed().concat(this.newer);
+    return this.late.concat(this.older.toReversed(), this.newer);
   }
 
   // From top to bottom. `folds`: whether traces of several lines fold.

@@ -186,7 +186,7 @@ export class Pane extends Reader {
       },
       line: (object) => {
         const item = this.lines.item(object, streams.get(object.s));
-        if (isNew(item)) this.lines.older.push(item);
+        if (isNew(item)) this.lines.addOlder(item);
         this.painting ??= setTimeout(() => this.show(), this.lines.size < 300 ? 0 : 150);
       },
       progress: ({ done, all }) => this.histogram.progress(Math.min(0.99, done / all || 0)),
@@ -250,7 +250,7 @@ export class Pane extends Reader {
   async reachCursor(signal) {
     if (this.name !== "q" || !/^\d+$/.test(state.at)) return;
     const at = BigInt(state.at);
-    if (this.more && at < BigInt(this.lines.oldest.ts) && at >= this.start) {
+    if (this.more && at < BigInt(this.lines.older.at(-1).ts) && at >= this.start) {
       await this.readOlder({ start: at, limit: MANY });
       this.more = true;
       await this.readOlder();

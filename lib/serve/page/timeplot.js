@@ -40,7 +40,9 @@ export class TimePlot {
     const span = step * steps;
     const years = new Date(start).getFullYear() !== new Date(start + span).getFullYear() && span > 864e5;
     const part = years ? [0, 10] : span > 864e5 ? [5, 16] : [11, span > 2e4 ? 19 : 23];
-    this.axis.replaceChildren(...[0, 1, 2, 3, 4].slice(0, steps * 5).map((i) => make("span", {}, clock(start + (i / 4) * step * (steps - points)).slice(...part))));
+    // The first time has its day, where it is not today's.
+    const first = span > 864e5 || clock(start).slice(0, 10) === clock(Date.now()).slice(0, 10) ? part[0] : 0;
+    this.axis.replaceChildren(...[0, 1, 2, 3, 4].slice(0, steps * 5).map((i) => make("span", {}, clock(start + (i / 4) * step * (steps - points)).slice(i ? part[0] : first, part[1]))));
     this.select(-1);
   }
 
