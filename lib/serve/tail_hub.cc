@@ -37,6 +37,11 @@ constexpr std::size_t kLongestReason = 123;
 constexpr std::size_t kMostHistory = 1 << 20;    // bytes of records of before, in the memory of one tail
 constexpr std::chrono::milliseconds kBreath{2};  // between two looks whether a client has read
 
+constexpr auto kTails =
+    metrics::gauge("weir_serve_open_tails", "tails", "Clients that listen to new records over a WebSocket now.");
+constexpr auto kDropped = metrics::counter("weir_serve_tail_dropped_records_total", "records",
+                                           "Records that tails left out because their clients read too slowly.");
+
 struct Tail {
   Tail(std::shared_ptr<WebSocket> socket_, TailRequest request_, logql::LogQuery query_, const TailLimits& limits)
       : socket(std::move(socket_)),
@@ -78,8 +83,15 @@ std::string_view shortened(std::string_view reason) { return reason.substr(0, kL
 
 class Hub : public TailHub {
  public:
-  Hub(std::string spool, const TailLimits& limits, const base::Clock& clock, base::Diagnostics& diagnostics)
-      : spool_(std::move(spool)), limits_(limits), clock_(clock), diagnostics_(diagnostics) {}
+  Hub(std::string spool, const TailLimits& limits, const base::Clock& clock, base::Diagnostics& diagnostics,
+      metrics::Registry* registry)
+      : spool_(std::move(spool)),
+        limits_(limits),
+        clock_(clock),
+        diagnostics_(diagnostics),
+        metrics_(registry),
+        open_tails_(metrics_.gauge(kTails)),
+        dropped_(metrics_.counter(kDropped)) {}
 
   ~Hub() override {
     stop();
@@ -151,6 +163,7 @@ class Hub : public TailHub {
         refused = started.error().message;
       } else {
         tails_.push_back(tail);
+        open_tails_.set(tails_.size());
       }
     }
     if (!refused.empty()) return tail->socket->close(kError, shortened(refused));
@@ -202,6 +215,7 @@ class Hub : public TailHub {
         closing.push_back(tail);
         return true;
       });
+      open_tails_.set(tails_.size());
       open = tails_;
       if (open.empty()) follows_ = false;
     }
@@ -286,13 +300,16 @@ class Hub : public TailHub {
 
   void take(Tail& tail, record::Batch& batch, Monotonic now) {
     logql::LogQuery::Entry entry;
+    std::uint64_t dropped = 0;
     for (record::Record& record : batch.records) {
       if (!wants(tail, record) || !tail.query.run(record, batch, entry)) continue;
       const std::string_view level = tail.request.form == TailForm::page ? level_of(entry) : std::string_view();
       if (tail.frames.add(entry, record.timestamp, now, level)) continue;
       if (make_room(tail) && tail.frames.add(entry, record.timestamp, now, level)) continue;
       tail.frames.drop(entry, record.timestamp);
+      ++dropped;
     }
+    if (dropped > 0) dropped_.add(dropped);
   }
 
   // A block may have more than fits, also for a client that reads as fast as it can: that one is waited for.
@@ -422,6 +439,10 @@ class Hub : public TailHub {
   base::Diagnostics& diagnostics_;
   bool behind_ = false;  // a look failed; for the thread of all tails
 
+  metrics::Block metrics_;
+  metrics::Gauge open_tails_;  // guarded by mutex_
+  metrics::Counter dropped_;   // for the thread of all tails
+
   mutable std::mutex mutex_;
   std::condition_variable bell_;
   bool stopping_ = false;  // guarded by mutex_, as is what follows
@@ -434,8 +455,8 @@ class Hub : public TailHub {
 }  // namespace
 
 std::unique_ptr<TailHub> TailHub::create(std::string spool, const TailLimits& limits, const base::Clock& clock,
-                                         base::Diagnostics& diagnostics) {
-  return std::make_unique<Hub>(std::move(spool), limits, clock, diagnostics);
+                                         base::Diagnostics& diagnostics, metrics::Registry* registry) {
+  return std::make_unique<Hub>(std::move(spool), limits, clock, diagnostics, registry);
 }
 
 }  // namespace weir::serve

@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "httpd/message.h"
 #include "httpd/websocket.h"
+#include "metrics/registry.h"
 #include "serve/tail_frames.h"
 
 #include <cstddef>
@@ -46,9 +47,9 @@ struct TailLimits {
 // Thread safe.
 class TailHub {
  public:
-  // The clock and the diagnostics outlive it. `spool` need not exist yet.
+  // The clock, the diagnostics and the registry (may be null) outlive it. `spool` need not exist yet.
   static std::unique_ptr<TailHub> create(std::string spool, const TailLimits& limits, const base::Clock& clock,
-                                         base::Diagnostics& diagnostics);
+                                         base::Diagnostics& diagnostics, metrics::Registry* registry = nullptr);
   // Closes all tails.
   virtual ~TailHub() = default;
   TailHub(const TailHub&) = delete;

@@ -54,7 +54,7 @@ ServeSite::ServeSite(const ServeSpec& spec, serve::Inbox* inbox, const pipeline:
   if (context.metrics != nullptr) reading_.emplace(context);
   queries_ = serve::QueryApi::create({.spool = spec.spool, .read_only = inbox == nullptr, .version = spec.version}, spec.queries,
                                      *context.clock, *context.diagnostics, context.metrics);
-  tails_ = serve::TailHub::create(spec.spool, spec.tails, *context.clock, *context.diagnostics);
+  tails_ = serve::TailHub::create(spec.spool, spec.tails, *context.clock, *context.diagnostics, context.metrics);
 }
 
 ServeSite::~ServeSite() { server_.reset(); }

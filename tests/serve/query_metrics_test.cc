@@ -2,21 +2,16 @@
 #include "serve/query_metrics.h"
 
 #include "serve/api_kit.h"
+#include "support/metric_values.h"
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 
 namespace weir::serve {
 namespace {
 
-std::map<std::string, std::uint64_t> values(const metrics::Registry& registry) {
-  std::map<std::string, std::uint64_t> all;
-  for (const metrics::Sample& sample : registry.read())
-    all[std::string(sample.metric->name) + (sample.label_value.empty() ? "" : " " + sample.label_value)] = sample.value;
-  return all;
-}
+using test::metric_values;
 
 TEST(QueryMetrics, OutcomesOfStatuses) {
   using enum QueryOutcome;
@@ -35,14 +30,14 @@ TEST(QueryMetrics, OutcomesOfStatuses) {
 TEST(QueryMetrics, AreThereFromTheStartAndCount) {
   metrics::Registry registry;
   QueryMetrics metrics(&registry);
-  EXPECT_EQ(values(registry).at("weir_serve_queries_total ok"), 0U);
-  EXPECT_EQ(values(registry).at("weir_serve_queries_total failed"), 0U);
+  EXPECT_EQ(metric_values(registry).at("weir_serve_queries_total ok"), 0U);
+  EXPECT_EQ(metric_values(registry).at("weir_serve_queries_total failed"), 0U);
   metrics.begin();
   metrics.begin();
-  EXPECT_EQ(values(registry).at("weir_serve_running_queries"), 2U);
+  EXPECT_EQ(metric_values(registry).at("weir_serve_running_queries"), 2U);
   metrics.end(QueryOutcome::ok, 7 * base::kMillisecond);
   metrics.refuse(QueryOutcome::overloaded);
-  const auto now = values(registry);
+  const auto now = metric_values(registry);
   EXPECT_EQ(now.at("weir_serve_running_queries"), 1U);
   EXPECT_EQ(now.at("weir_serve_queries_total ok"), 1U);
   EXPECT_EQ(now.at("weir_serve_queries_total overloaded"), 1U);
@@ -68,7 +63,7 @@ TEST_F(QueryMetricsTest, OfRequests) {
     ask("/weir/api/v1/view?query=%7B");
     ask("/weir/api/v1/view?query=%7Ba%3D%22b%22%7D");
   }
-  const auto now = values(registry);
+  const auto now = metric_values(registry);
   EXPECT_EQ(now.at("weir_serve_queries_total ok"), 2U);
   EXPECT_EQ(now.at("weir_serve_queries_total refused"), 2U);
   EXPECT_EQ(now.count("weir_serve_running_queries"), 0U);

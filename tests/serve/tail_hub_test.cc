@@ -1,6 +1,7 @@
 #include "serve/tail_hub.h"
 
 #include "serve/fakes.h"
+#include "support/metric_values.h"
 #include "support/small_spool.h"
 #include "support/temp_dir.h"
 
@@ -22,7 +23,7 @@ class TailHubTest : public ::testing::Test {
  protected:
   void make(TailLimits limits = {}) {
     limits.poll = 5 * base::kMillisecond;
-    hub = TailHub::create(path, limits, base::Clock::system(), context.diagnostics);
+    hub = TailHub::create(path, limits, base::Clock::system(), context.diagnostics, &registry);
     routes = hub->routes();
   }
   void store(const std::vector<test::StoredRecord>& records) { test::make_spool(path, records, context); }
@@ -42,11 +43,13 @@ class TailHubTest : public ::testing::Test {
     routes.front().socket(socket);
     return socket;
   }
+  std::uint64_t metric(const std::string& name) { return test::metric_values(registry).at(name); }
   static base::Timestamp now() { return base::Clock::system().wall(); }
 
   test::TempDir dir;
   std::string path = dir / "spool.db";
   test::TestContext context;
+  metrics::Registry registry;
   std::unique_ptr<TailHub> hub;
   std::vector<httpd::Route> routes;
   std::string refusal;
@@ -133,10 +136,13 @@ TEST_F(TailHubTest, RefusesWhatItCannotTail) {
 
 TEST_F(TailHubTest, HasALimit) {
   make({.tails = 2});
+  EXPECT_EQ(metric("weir_serve_open_tails"), 0U);
   const auto one = tail(), two = tail(), three = tail();
   EXPECT_EQ(three->closed(), "1011 max concurrent tail requests limit exceeded, count > limit (3 > 2)");
+  EXPECT_EQ(metric("weir_serve_open_tails"), 2U);
   one->leave();
   for (int i = 0; i < 6000 && hub->count() > 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(metric("weir_serve_open_tails"), 1U);
   const auto four = tail();
   EXPECT_FALSE(four->gone());
   EXPECT_FALSE(two->gone());
@@ -199,6 +205,7 @@ TEST_F(TailHubTest, DropsWhatASlowClientDoesNotReadAndSaysSo) {
   const auto got = slow->frames(1);
   EXPECT_GT(count(got, "\"timestamp\""), 100U);
   EXPECT_EQ(count(got, "\"entry ") + count(got, "\"timestamp\""), 1000U);
+  EXPECT_EQ(metric("weir_serve_tail_dropped_records_total"), count(got, "\"timestamp\""));
 }
 
 }  // namespace
