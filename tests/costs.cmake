@@ -36,6 +36,7 @@ set(WEIR_COSTS
   loki.crash          190 1
   e2e.moved           180 1
   e2e.rotation        899 4
+  page.page           175 2
   e2e.push            160 1
   e2e.reload          150 1
   loki.metric         130 2
@@ -46,6 +47,7 @@ set(WEIR_COSTS
   loki.refusal        100 1
   loki.chain           90 1
   loki.release         90 1
+  page.accessibility   71 2
   e2e.smoke            70 1
   e2e.journal          85 1
   loki.readme          80 1
@@ -73,7 +75,18 @@ set(WEIR_COSTS
   unit.tail            38 1
 )
 
+# Tests that the everyday loop leaves out (the test preset everyday, which takes less than five minutes on two cores; continuous
+# integration runs all): chains that wait over a minute, packages, images, browsers, and what needs another server.
+set(WEIR_SLOW
+  e2e.disk e2e.ends e2e.journal e2e.links e2e.losses e2e.moved e2e.names e2e.pipelines e2e.push e2e.readme e2e.reload e2e.rotation e2e.serve
+  e2e.smoke e2e.spill e2e.spool security.hostile security.pod security.syscalls page.accessibility page.page page.serve
+  debian.package image alerts.prometheus alerts.rules upgrade)
+
+# With its costs, and the label slow where it is one of these.
 function(weir_cost test)
+  if(test IN_LIST WEIR_SLOW)
+    set_property(TEST ${test} APPEND PROPERTY LABELS slow)
+  endif()
   list(FIND WEIR_COSTS ${test} at)
   if(at EQUAL -1)
     return()
