@@ -71,9 +71,35 @@ class SecretFile {
   [[nodiscard]] bool is_used() const { return !path_.empty(); }
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
 
-  Result<void> load(base::Diagnostics& diagnostics) {
+  // For the first time. What is no file (`<(…)` of a shell) is never read again.
+  Result<void> open(base::Diagnostics& diagnostics) {
     if (!is_used()) return {};
     stamp_ = FileStamp::of(path_);
+    is_read_once_ = stamp_.is_no_file();
+    return load(diagnostics);
+  }
+
+  // Reads it again if it has changed.
+  void refresh(base::Diagnostics& diagnostics) {
+    if (!is_used() || is_read_once_) return;
+    const FileStamp now = FileStamp::of(path_);
+    if (now == stamp_) return;
+    stamp_ = now;
+    Result<void> loaded;
+    if (now.is_no_file()) {
+      loaded = base::cannot(Code::config, fmt::format("read {} '{}'", kind_, path_), "it is no file any more");
+    } else {
+      loaded = load(diagnostics);
+    }
+    if (!loaded) diagnostics.report(std::move(loaded).error().within("what was read before stays in force"));
+  }
+
+ protected:
+  // What is wrong with the line, or "".
+  virtual std::string_view read(std::string_view line, Entry& entry, base::Secrets* secrets) = 0;
+
+ private:
+  Result<void> load(base::Diagnostics& diagnostics) {
     auto text = base::read_text_file(path_, fmt::format("{} '{}'", kind_, path_));
     if (!text) {
       text.error().code = Code::config;
@@ -99,20 +125,10 @@ class SecretFile {
     return {};
   }
 
-  void refresh(base::Diagnostics& diagnostics) {
-    if (!is_used() || stamp_.is_read_once() || stamp_ == FileStamp::of(path_)) return;
-    if (auto loaded = load(diagnostics); !loaded)
-      diagnostics.report(std::move(loaded).error().within("what was read before stays in force"));
-  }
-
- protected:
-  // What is wrong with the line, or "".
-  virtual std::string_view read(std::string_view line, Entry& entry, base::Secrets* secrets) = 0;
-
- private:
   const std::string path_;
   const std::string_view kind_;
   FileStamp stamp_;
+  bool is_read_once_ = false;
   std::vector<Entry> entries_;
 };
 
@@ -159,8 +175,8 @@ class FileAccess : public Access {
       : users_(files.users), tokens_(files.tokens), hosts_(std::move(hosts)), diagnostics_(diagnostics) {}
 
   Result<void> load() {
-    if (auto loaded = users_.load(diagnostics_); !loaded) return loaded;
-    return tokens_.load(diagnostics_);
+    if (auto loaded = users_.open(diagnostics_); !loaded) return loaded;
+    return tokens_.open(diagnostics_);
   }
 
   std::optional<Response> check(Request& request, const std::string& listens_on) override {

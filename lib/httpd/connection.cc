@@ -10,6 +10,7 @@
 #include <array>
 #include <ctime>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,11 +127,20 @@ class Connection : public Peer, public Answering, public std::enable_shared_from
     std::size_t charge = 0;  // bytes of it that the Flow counts
   };
 
-  // Calls `then` with what a read, a write or a wait did, unless the connection was closed meanwhile.
+  // Calls `then` with what a read, a write or a wait did, unless the connection was closed meanwhile. What a request makes a
+  // library throw ends this connection, and not the program.
   template <typename Then>
   auto step(Then then) {
     return [self = shared_from_this(), then](const error_code& error, std::size_t size = 0) {
-      if (self->state_ != State::closed) then(*self, error, size);
+      if (self->state_ == State::closed) return;
+      try {
+        then(*self, error, size);
+      } catch (const std::exception& thrown) {
+        if (base::Diagnostics* const diagnostics = self->parts_.diagnostics)
+          diagnostics->warn("httpd",
+                            fmt::format("closes a connection at an unexpected error, which is a bug of weir: {}", thrown.what()));
+        self->close();
+      }
     };
   }
 

@@ -17,8 +17,9 @@ struct FileStamp {
   int error = 0;  // errno; 0: it is there
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 
-  // Reading it again may wait for whoever writes it, or give nothing: a pipe or a terminal.
-  [[nodiscard]] bool is_read_once() const { return error == 0 && !S_ISREG(mode); }
+  // It is there, and no file: a pipe or a terminal, which can be read once, and whose reader may wait for whoever writes it; or a
+  // folder.
+  [[nodiscard]] bool is_no_file() const { return error == 0 && !S_ISREG(mode); }
 
   static FileStamp of(const std::string& path) {
     struct stat status {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/diagnostics.h"
 #include "httpd/beast.h"
 #include "httpd/budget.h"
 #include "httpd/loop.h"
@@ -62,6 +63,7 @@ struct ServerParts {
         clock(a_clock),
         limits(options.limits),
         access(std::move(options.access)),
+        diagnostics(options.diagnostics),
         budget(std::make_shared<Budget>(limits.bodies)),
         header_budget(std::make_shared<Budget>(limits.long_headers)),
         answer_budget(std::make_shared<Budget>(limits.answers)) {}
@@ -71,6 +73,7 @@ struct ServerParts {
   const base::Clock& clock;
   const Limits limits;
   const std::unique_ptr<Access> access;         // null: everybody may ask
+  base::Diagnostics* const diagnostics;         // may be null
   const std::shared_ptr<Budget> budget;         // of bodies
   const std::shared_ptr<Budget> header_budget;  // of long headers
   const std::shared_ptr<Budget> answer_budget;  // of long answers

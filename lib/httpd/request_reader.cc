@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -101,7 +102,11 @@ State RequestReader::read_on(std::string_view& unread) {
     }
     if (unread.empty()) return State::more;
     error_code error;
-    unread.remove_prefix(parser_.put(asio::buffer(unread), error));
+    try {
+      unread.remove_prefix(parser_.put(asio::buffer(unread), error));
+    } catch (const std::length_error&) {
+      return refuse(httpd::refusal(431));  // Beast takes no name and no value of 64 KiB, and says so like this
+    }
     const std::string& body = parser_.get().body();
     if (!body.empty() && !share_.grow_to(body.capacity())) return refuse(refusal_for_now());
     if (error == http::error::need_more) return State::more;

@@ -67,7 +67,7 @@ struct Options {
   TlsFiles tls = {};
   std::unique_ptr<Access> access = nullptr;  // null: everybody may ask
   std::string not_found = {};                // the body of a 404 where no route has the path; "": "Not Found" and a line end
-  base::Diagnostics* diagnostics = nullptr;  // outlives the server; gets what goes wrong when TLS files are read again
+  base::Diagnostics* diagnostics = nullptr;  // outlives the server; gets what goes wrong while it serves
 };
 
 class Server {

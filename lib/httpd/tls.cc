@@ -142,9 +142,43 @@ class OpenSsl : public Tls {
   OpenSsl(const OpenSsl&) = delete;
   OpenSsl& operator=(const OpenSsl&) = delete;
 
-  Result<void> load() {
+  // For the first time. What is no file (`<(…)` of a shell) is never read again.
+  Result<void> open() {
     certificate_ = FileStamp::of(files_.certificate);
     key_ = FileStamp::of(files_.key);
+    are_read_once_ = certificate_.is_no_file() || key_.is_no_file();
+    return load();
+  }
+
+  std::unique_ptr<TlsSession> accept(int socket) override {
+    refresh();
+    static const bio_method_st* const method = make_method(library_);
+    auto session = std::make_unique<OpenSslSession>(library_, socket);
+    if (method == nullptr || !session->start(context_, method)) return nullptr;
+    return session;
+  }
+
+ private:
+  // Reads the files again if they have changed.
+  void refresh() {
+    if (are_read_once_) return;
+    const FileStamp certificate = FileStamp::of(files_.certificate), key = FileStamp::of(files_.key);
+    if (certificate == certificate_ && key == key_) return;
+    certificate_ = certificate;
+    key_ = key;
+    Result<void> loaded;
+    if (certificate.is_no_file() || key.is_no_file()) {
+      loaded =
+          base::cannot(base::Code::config, fmt::format("read '{}'", certificate.is_no_file() ? files_.certificate : files_.key),
+                       "it is no file any more");
+    } else {
+      loaded = load();
+    }
+    if (!loaded && diagnostics_ != nullptr)
+      diagnostics_->report(std::move(loaded).error().within("the certificate and key in use stay"));
+  }
+
+  Result<void> load() {
     auto context = read_files();
     if (!context) return std::move(context).error();
     // Sessions that are open hold the old one.
@@ -153,19 +187,6 @@ class OpenSsl : public Tls {
     return {};
   }
 
-  std::unique_ptr<TlsSession> accept(int socket) override {
-    const bool can_be_read_again = !certificate_.is_read_once() && !key_.is_read_once();
-    if (can_be_read_again && (certificate_ != FileStamp::of(files_.certificate) || key_ != FileStamp::of(files_.key))) {
-      if (auto loaded = load(); !loaded && diagnostics_ != nullptr)
-        diagnostics_->report(std::move(loaded).error().within("the certificate and key in use stay"));
-    }
-    static const bio_method_st* const method = make_method(library_);
-    auto session = std::make_unique<OpenSslSession>(library_, socket);
-    if (method == nullptr || !session->start(context_, method)) return nullptr;
-    return session;
-  }
-
- private:
   static const bio_method_st* make_method(const TlsLibrary& library) {
     bio_method_st* const method = library.bio_meth_new(TlsLibrary::kSourceSink | 127, "weir");
     if (method == nullptr) return nullptr;
@@ -225,6 +246,7 @@ class OpenSsl : public Tls {
   base::Diagnostics* const diagnostics_;
   FileStamp certificate_;
   FileStamp key_;
+  bool are_read_once_ = false;
   ssl_ctx_st* context_ = nullptr;
 };
 
@@ -234,7 +256,7 @@ Result<std::unique_ptr<Tls>> Tls::create(const TlsFiles& files, base::Diagnostic
   const auto library = TlsLibrary::load();
   if (!library) return base::Error(library.error());
   auto tls = std::make_unique<OpenSsl>(**library, files, diagnostics);
-  if (auto loaded = tls->load(); !loaded) return std::move(loaded).error();
+  if (auto loaded = tls->open(); !loaded) return std::move(loaded).error();
   return std::unique_ptr<Tls>(std::move(tls));
 }
 

@@ -30,27 +30,31 @@ Kind kind_of(std::string_view name, bool unwraps) {
   return Kind::sum;  // sum_over_time, bytes_over_time
 }
 
-// Sorts `points` by value.
-double quantile(double phi, std::vector<MetricPoint>& points) {
+// NaN comes first.
+bool is_less(const MetricPoint& a, const MetricPoint& b) {
+  if (std::isnan(a.value) || std::isnan(b.value)) return std::isnan(a.value) && !std::isnan(b.value);
+  return a.value < b.value;
+}
+
+// Puts the points into another order.
+double quantile(double phi, std::span<MetricPoint> points) {
   if (points.empty()) return kNan;
   if (phi < 0) return -std::numeric_limits<double>::infinity();
   if (phi > 1) return std::numeric_limits<double>::infinity();
-  // NaN comes first.
-  std::sort(points.begin(), points.end(), [](const MetricPoint& a, const MetricPoint& b) {
-    if (std::isnan(a.value) || std::isnan(b.value)) return std::isnan(a.value) && !std::isnan(b.value);
-    return a.value < b.value;
-  });
   const auto n = static_cast<double>(points.size());
   const double rank = phi * (n - 1);
   const double lower = std::max(0.0, std::floor(rank));
   const double upper = std::min(n - 1, lower + 1);
   const double weight = rank - std::floor(rank);
-  return points[static_cast<std::size_t>(lower)].value * (1 - weight) + points[static_cast<std::size_t>(upper)].value * weight;
+  const auto at = points.begin() + static_cast<std::ptrdiff_t>(lower);
+  std::nth_element(points.begin(), at, points.end(), is_less);
+  const double next = upper > lower ? std::min_element(at + 1, points.end(), is_less)->value : at->value;
+  return at->value * (1 - weight) + next * weight;
 }
 
 // The increase of a counter by the second, as Prometheus extrapolates it. Loki gives nanoseconds where Prometheus has milliseconds,
 // but the range: so the start of the window lies close before the first sample, and its end at the last one.
-double counter_rate(const std::vector<MetricPoint>& points, base::Duration range) {
+double counter_rate(std::span<const MetricPoint> points, base::Duration range) {
   if (points.size() < 2) return 0;
   const MetricPoint& first = points.front();
   const MetricPoint& last = points.back();
@@ -85,6 +89,8 @@ void RangeFunction::add(Window& window, const MetricPoint& point, std::uint64_t 
     case Kind::count:
     case Kind::count_rate:
     case Kind::present:
+    case Kind::quantile:
+    case Kind::counter_rate:
       break;
     case Kind::sum:
     case Kind::sum_rate:
@@ -117,15 +123,10 @@ void RangeFunction::add(Window& window, const MetricPoint& point, std::uint64_t 
     case Kind::last:
       window.value_ = value;
       break;
-    case Kind::quantile:
-    case Kind::counter_rate:
-      if (!window.points_) window.points_ = std::make_unique<std::vector<MetricPoint>>();
-      window.points_->push_back(point);
-      break;
   }
 }
 
-double RangeFunction::result(Window& window) const {
+double RangeFunction::result(const Window& window, std::span<MetricPoint> samples) const {
   const auto count = static_cast<double>(window.count_);
   switch (kind_) {
     case Kind::count:
@@ -143,9 +144,9 @@ double RangeFunction::result(Window& window) const {
     case Kind::present:
       return 1;
     case Kind::quantile:
-      return quantile(parameter_, *window.points_);
+      return quantile(parameter_, samples);
     case Kind::counter_rate:
-      return counter_rate(*window.points_, range_);
+      return counter_rate(samples, range_);
     case Kind::sum:
     case Kind::minimum:
     case Kind::maximum:

@@ -1,18 +1,17 @@
 // The functions that make one number of the samples in a window: rate, count_over_time, quantile_over_time, …
 //
-// A Window takes samples in the order of their time and keeps no more of them than the function needs: two or three numbers, and
-// all values only for quantile_over_time and rate_counter. The arithmetic is Loki's, operation by operation, so that the bits of
-// the result are the same. Source: Loki 3.7, pkg/logql/range_vector.go.
+// A Window takes samples in the order of their time, and keeps two or three numbers of them. quantile_over_time and rate_counter
+// need all values: whoever adds samples keeps those, once for all windows. The arithmetic is Loki's, operation by operation, so
+// that the bits of the result are the same. Source: Loki 3.7, pkg/logql/range_vector.go.
 #pragma once
 
 #include "base/clock.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace weir::logql {
 
@@ -46,13 +45,11 @@ class RangeFunction {
   class Window {
    public:
     [[nodiscard]] bool empty() const { return count_ == 0; }
-    [[nodiscard]] std::size_t bytes() const { return points_ ? points_->capacity() * sizeof(MetricPoint) : 0; }
 
    private:
     friend class RangeFunction;
     double value_ = 0, mean_ = 0;
     std::uint64_t count_ = 0;
-    std::unique_ptr<std::vector<MetricPoint>> points_;
   };
 
   void add(Window& window, const MetricPoint& point) const { add(window, point, 1); }
@@ -64,8 +61,11 @@ class RangeFunction {
     const bool counts = kind_ == Kind::count || kind_ == Kind::count_rate || kind_ == Kind::present;
     return counts || (bytes && (kind_ == Kind::sum || kind_ == Kind::sum_rate));
   }
-  // Of a window that is not empty. May sort what the window keeps.
-  [[nodiscard]] double result(Window& window) const;
+  // Whether the result needs all samples of the window.
+  [[nodiscard]] bool needs_samples() const { return kind_ == Kind::quantile || kind_ == Kind::counter_rate; }
+  // Of a window that is not empty. `samples`: all of the window in the order of their time, where they are needed; this call may
+  // put them into another order.
+  [[nodiscard]] double result(const Window& window, std::span<MetricPoint> samples = {}) const;
 
  private:
   Kind kind_;

@@ -272,15 +272,35 @@ Result<void> RangeVector::add(const Sample& sample) {
     const std::size_t fixed = before == 0 ? sizeof(Series) + series.labels->json().size() * 2 + 128 : 0;
     if (auto ok = count_memory(before * size, series.windows.capacity() * size + fixed); !ok) return ok;
   }
-  for (std::size_t i = first; i <= last; ++i) {
-    RangeFunction::Window& window = series.windows[i - series.first];
-    const std::size_t before = window.bytes();
-    function_.add(window, {sample.time, sample.value}, sample.samples);
-    if (const std::size_t after = window.bytes(); after != before) {
-      if (auto ok = count_memory(before, after); !ok) return ok;
-    }
+  for (std::size_t i = first; i <= last; ++i)
+    function_.add(series.windows[i - series.first], {sample.time, sample.value}, sample.samples);
+  return function_.needs_samples() ? keep(series, {sample.time, sample.value}) : Result<void>();
+}
+
+// Each sample is kept once, however many windows it is in.
+Result<void> RangeVector::keep(Series& series, const MetricPoint& point) {
+  std::vector<MetricPoint>& samples = series.samples;
+  if (samples.size() == samples.capacity() && series.unused > samples.size() / 2) {
+    samples.erase(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(series.unused));
+    series.unused = 0;
   }
-  return {};
+  const std::size_t before = samples.capacity();
+  samples.push_back(point);
+  return count_memory(before * sizeof(MetricPoint), samples.capacity() * sizeof(MetricPoint));
+}
+
+double RangeVector::result(Series& series, std::size_t point) {
+  const RangeFunction::Window& window = series.windows[point - series.first];
+  if (!function_.needs_samples()) return function_.result(window);
+  const auto at = static_cast<std::ptrdiff_t>(point);
+  const auto unused = series.samples.begin() + static_cast<std::ptrdiff_t>(series.unused);
+  const auto begin = std::partition_point(unused, series.samples.end(),
+                                          [&](const MetricPoint& sample) { return points_of(sample.time).last < at; });
+  const auto end = std::partition_point(begin, series.samples.end(),
+                                        [&](const MetricPoint& sample) { return points_of(sample.time).first <= at; });
+  series.unused = static_cast<std::size_t>(begin - series.samples.begin());
+  window_.assign(begin, end);
+  return function_.result(window, window_);
 }
 
 void RangeVector::at(std::size_t point, MetricVector& out) {
@@ -290,9 +310,7 @@ void RangeVector::at(std::size_t point, MetricVector& out) {
     Series& series = next->second;
     if (!series.windows.empty() && series.first <= point) {
       const std::size_t index = point - series.first;
-      RangeFunction::Window& window = series.windows[index];
-      if (!window.empty()) out.push_back({series.labels, function_.result(window)});
-      for (std::size_t i = 0; i <= index; ++i) used_ -= std::min(used_, series.windows[i].bytes());
+      if (!series.windows[index].empty()) out.push_back({series.labels, result(series, point)});
       series.windows.erase(series.windows.begin(), series.windows.begin() + static_cast<std::ptrdiff_t>(index) + 1);
       series.first = point + 1;
     }
@@ -300,8 +318,9 @@ void RangeVector::at(std::size_t point, MetricVector& out) {
       ++next;
       continue;
     }
-    used_ -= std::min(
-        used_, sizeof(Series) + series.labels->json().size() * 2 + 128 + series.windows.capacity() * sizeof(RangeFunction::Window));
+    used_ -= std::min(used_, sizeof(Series) + series.labels->json().size() * 2 + 128 +
+                                 series.windows.capacity() * sizeof(RangeFunction::Window) +
+                                 series.samples.capacity() * sizeof(MetricPoint));
     next = series_.erase(next);
     erased = true;
   }

@@ -97,6 +97,9 @@ class RangeVector {
     record::LabelSetRef labels;
     std::size_t first = 0;  // point of windows[0]
     std::vector<RangeFunction::Window> windows;
+    // Where the function needs all samples: those of the windows, by time. Those in front of `unused` are in none any more.
+    std::vector<MetricPoint> samples;
+    std::size_t unused = 0;
   };
 
   RangeVector(LogQuery query, RangeFunction function, const MetricTimes& times, base::Duration range, base::Duration offset);
@@ -106,6 +109,8 @@ class RangeVector {
   void gather(const LogQuery::Entry& entry);
   [[nodiscard]] bool by_stream_alone(const record::Record& record) const;
   base::Result<void> count_memory(std::size_t before, std::size_t after);
+  base::Result<void> keep(Series& series, const MetricPoint& point);
+  double result(Series& series, std::size_t point);
 
   LogQuery query_;
   RangeFunction function_;
@@ -128,6 +133,7 @@ class RangeVector {
   std::pair<const record::LabelSet*, const record::LabelSet*> latest_stream_;  // of by_stream_
   record::LabelSetRef made_;                                                   // of the latest sample of no such stream
   std::vector<record::Label> labels_;
+  std::vector<MetricPoint> window_;  // the samples of one window
 };
 
 }  // namespace weir::logql

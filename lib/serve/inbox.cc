@@ -51,7 +51,10 @@ std::shared_ptr<httpd::Exchange> Inbox::take() {
     taken = std::move(waiting_.front());
     waiting_.pop_front();
     bytes_ -= taken->request().body.size();
-    if (taken->gone()) taken.reset();
+    if (!taken->gone()) continue;
+    // It would push the same again. One that only closed its side of the connection reads the answer.
+    taken->answer(try_later("the client has closed its side of the connection, so that the push is not stored\n"));
+    taken.reset();
   }
   if (waiting_.empty()) {
     std::uint64_t rung = 0;

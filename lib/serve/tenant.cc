@@ -14,7 +14,7 @@ Tenant tenant_of(const httpd::Request& request) {
   if (name.find('|') != std::string::npos) return {.name = {}, .refused = refusal("multiple org IDs present\n")};
   if (!names::is_tenant(name)) {
     return {.name = {},
-            .refused = refusal("X-Scope-OrgID is no tenant: use up to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )\n")};
+            .refused = refusal("X-Scope-OrgID is no tenant: use up to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( ) :\n")};
   }
   return {.name = std::move(name)};
 }

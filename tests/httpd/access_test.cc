@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 namespace weir::httpd {
 namespace {
 
@@ -106,6 +108,28 @@ TEST_F(AccessTest, ReadsFilesAgainThatChanged) {
   EXPECT_THAT(said_.lines(), SizeIs(2));
   EXPECT_EQ(status(basic("ann:another")), 200);
   EXPECT_THAT(said_.lines(), SizeIs(2));
+}
+
+// Neither a folder nor a pipe that nobody writes to keeps a later file from being read, or the server waiting.
+TEST_F(AccessTest, PassesOverWhatIsNoFileAnyMore) {
+  dir_.write("users", "ann:one\n");
+  create({.users = dir_ / "users"});
+  const auto replace = [&](auto make) {
+    std::filesystem::remove(dir_ / "users");
+    make();
+    EXPECT_EQ(status(basic("ann:one")), 200);
+    EXPECT_EQ(status(basic("ann:one")), 200);
+  };
+  replace([&] { std::filesystem::create_directory(dir_ / "users"); });
+  EXPECT_THAT(said_.lines(), ElementsAre("what was read before stays in force: cannot read the users in '" + (dir_ / "users") +
+                                         "': it is no file any more"));
+  replace([&] { ASSERT_EQ(::mkfifo((dir_ / "users").c_str(), 0600), 0); });
+  replace([&] { std::filesystem::create_symlink("/dev/zero", dir_ / "users"); });
+  EXPECT_THAT(said_.lines(), SizeIs(3));
+  std::filesystem::remove(dir_ / "users");
+  dir_.write("users", "ann:another\n");
+  EXPECT_EQ(status(basic("ann:another")), 200);
+  EXPECT_EQ(status(basic("ann:one")), 401);
 }
 
 TEST_F(AccessTest, SaysWhatIsWrongWithAFileAndNoSecret) {

@@ -149,6 +149,20 @@ TEST_F(BoundsTest, BoundsTheLinesOfAHeader) {
   EXPECT_THAT(http.answer(), StartsWith("HTTP/1.1 431 "));
 }
 
+// Beast's fields have at most 64 KiB each, whatever the header may have.
+TEST_F(BoundsTest, BoundsTheFieldsOfAHeader) {
+  start({.header = 256 << 10});
+  const std::string head = "GET /now HTTP/1.1\r\nHost: localhost\r\n";
+  EXPECT_THAT(ask(head + "x: " + std::string(65'000, 'v') + "\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  for (const std::size_t size : {65'534, 66'000, 200'000}) {
+    EXPECT_THAT(ask(head + "x: " + std::string(size, 'v') + "\r\n\r\n"), StartsWith("HTTP/1.1 431 ")) << size;
+    EXPECT_THAT(ask(head + std::string(size, 'n') + ": v\r\n\r\n"), StartsWith("HTTP/1.1 431 ")) << size;
+    EXPECT_THAT(ask(head + "x: a\r\n " + std::string(size, 'v') + "\r\n\r\n"), StartsWith("HTTP/1.1 431 ")) << size;
+  }
+  EXPECT_THAT(ask("GET /now?" + std::string(200'000, 'q') + " HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(head + "\r\n"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(BoundsTest, BoundsTheLongHeadersOfAllConnections) {
   start({.header = 64 << 10, .long_headers = 256 << 10});
   const auto long_get = [](std::size_t size) {

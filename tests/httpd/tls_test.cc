@@ -156,6 +156,12 @@ TEST_F(TlsTest, ReadsFilesAgainThatChanged) {
   const std::size_t lines = said_.lines().size();
   EXPECT_THAT(curl(url("/hello?3"), "new.crt"), StartsWith("curl: (60)"));
   EXPECT_THAT(said_.lines(), SizeIs(lines));
+  // A folder in the key's place is passed over, too.
+  std::filesystem::remove(dir_ / "one.key");
+  std::filesystem::create_directory(dir_ / "one.key");
+  EXPECT_THAT(curl(url("/hello?3"), "new.crt"), StartsWith("curl: (60)"));
+  EXPECT_THAT(said_.lines().back(), EndsWith("one.key': it is no file any more"));
+  std::filesystem::remove(dir_ / "one.key");
   std::filesystem::rename(dir_ / "two.key", dir_ / "one.key");
   EXPECT_EQ(curl(url("/hello?4"), "new.crt"), "hello 4");
 }

@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
 namespace weir::logql {
 namespace {
@@ -17,9 +18,13 @@ std::string result(std::string_view name, const std::vector<double>& values, dou
   const RangeFunction function(name, parameter, unwraps, 10 * base::kSecond);
   RangeFunction::Window window;
   EXPECT_TRUE(window.empty());
-  for (std::size_t i = 0; i < values.size(); ++i)
-    function.add(window, {static_cast<base::Timestamp>(i) * base::kSecond, values[i]});
-  return gotext::print_float_f(function.result(window));
+  std::vector<MetricPoint> samples;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    samples.push_back({static_cast<base::Timestamp>(i) * base::kSecond, values[i]});
+    function.add(window, samples.back());
+  }
+  if (!function.needs_samples()) samples.clear();
+  return gotext::print_float_f(function.result(window, samples));
 }
 
 TEST(RangeFunction, OfValues) {

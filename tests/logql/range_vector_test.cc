@@ -3,6 +3,8 @@
 #include "logql/metric_eval.h"
 #include "logql/parser.h"
 
+#include <algorithm>
+
 namespace weir::logql {
 namespace {
 
@@ -115,6 +117,31 @@ TEST(RangeVector, FreesTheWindowsOfPointsThatAreOver) {
     out.clear();
   }
   EXPECT_EQ(samples, 9'999U);
+}
+
+// A sample is kept once, however many windows it is in. Each point sees those of its own window, also where windows lie apart.
+TEST(RangeVector, KeepsEachSampleOnce) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 1000; ++i) texts.push_back(fmt::format("v={}", (i * 7919) % 1000));
+  std::vector<test::TimedLine> lines;
+  for (int i = 0; i < 1000; ++i) lines.push_back({i + 0.5, texts[static_cast<std::size_t>(i)]});
+  for (const auto& [seconds, step] : {std::pair(600, 1), {600, 50}, {10, 30}, {1, 1}}) {
+    const std::string query = fmt::format(R"(quantile_over_time(0.3, {{app="x"}} | logfmt | unwrap v [{}s]) by ())", seconds);
+    std::string expected;
+    for (int at = 0; at <= 1000; at += step) {
+      std::vector<double> values;
+      for (int i = std::max(0, at - seconds); i < at; ++i) values.push_back((i * 7919) % 1000);
+      if (values.empty()) continue;
+      std::ranges::sort(values);
+      const double rank = 0.3 * static_cast<double>(values.size() - 1);
+      const auto lower = static_cast<std::size_t>(rank), upper = std::min(values.size() - 1, lower + 1);
+      const double weight = rank - static_cast<double>(lower);
+      expected += fmt::format(" {}:{}", at, gotext::print_float_f(values[lower] * (1 - weight) + values[upper] * weight));
+    }
+    logql::MetricLimits limits;
+    limits.memory = 128 << 10;
+    EXPECT_EQ(" " + evaluate_metric(query, lines, 0, 1000, step, limits), expected) << seconds << " " << step;
+  }
 }
 
 }  // namespace
