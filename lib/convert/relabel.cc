@@ -49,7 +49,7 @@ std::string_view value_of(const Labels& labels, std::string_view name) {
 
 std::optional<std::vector<std::string_view>> match(const gotext::Regex& regex, std::string_view text) {
   std::vector<std::string_view> groups(static_cast<std::size_t>(regex.group_count()) + 1);
-  if (!regex.find(text, 0, groups)) return std::nullopt;
+  if (!regex.find(text, groups)) return std::nullopt;
   return groups;
 }
 

@@ -255,11 +255,11 @@ template <typename Visit>
 void each_match(const gotext::Regex& regex, std::string_view text, Visit visit) {
   std::vector<std::string_view> groups;
   std::size_t last_end = std::string_view::npos;
-  const bool valid = base::is_utf8(text);
-  for (std::size_t from = 0; from <= text.size() && regex.find(text, from, groups);) {
+  const gotext::Regex::Subject subject(text);
+  for (std::size_t from = 0; from <= text.size() && regex.find(subject, from, groups);) {
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     const std::size_t end = begin + groups[0].size();
-    if (groups[0].empty() && begin < text.size() && valid && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
+    if (groups[0].empty() && begin < text.size() && subject.is_utf8() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
       from = begin + 1;  // RE2 finds \B within a character; Go looks between characters only
       continue;
     }

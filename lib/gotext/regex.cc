@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <optional>
 
 namespace weir::gotext {
 namespace {
@@ -109,31 +108,28 @@ bool repeats_too_much(std::string_view pattern) {
   return all > kMost;
 }
 
-// A text with every byte that is not UTF-8 replaced, as Go's engine sees it, and the way back.
-struct Replaced {
-  std::string text;
-  std::vector<std::size_t> origin;  // of each byte, and of the end
-
-  explicit Replaced(std::string_view original_text) {
-    text.reserve(original_text.size() + 16);
-    origin.reserve(original_text.size() + 17);
-    for (std::size_t i = 0; i < original_text.size();) {
-      std::size_t length = 0;
-      base::append_utf8(text, base::decode_utf8(original_text.substr(i), length));
-      origin.resize(text.size(), i);
-      i += length;
-    }
-    origin.push_back(original_text.size());
-  }
-  [[nodiscard]] std::size_t position(std::size_t original_position) const {
-    return static_cast<std::size_t>(std::lower_bound(origin.begin(), origin.end(), original_position) - origin.begin());
-  }
-  [[nodiscard]] std::string_view original(std::string_view original_text, std::size_t begin, std::size_t end) const {
-    return original_text.substr(origin[begin], origin[end] - origin[begin]);
-  }
-};
-
 }  // namespace
+
+Regex::Subject::Subject(std::string_view text) : text_(text) {
+  if (base::is_utf8(text)) return;
+  replaced_.reserve(text.size() + 16);
+  origin_.reserve(text.size() + 17);
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = 0;
+    base::append_utf8(replaced_, base::decode_utf8(text.substr(i), length));
+    origin_.resize(replaced_.size(), i);
+    i += length;
+  }
+  origin_.push_back(text.size());
+}
+
+std::size_t Regex::Subject::position(std::size_t of_text) const {
+  return static_cast<std::size_t>(std::lower_bound(origin_.begin(), origin_.end(), of_text) - origin_.begin());
+}
+
+std::string_view Regex::Subject::of_text(std::size_t begin, std::size_t end) const {
+  return text_.substr(origin_[begin], origin_[end] - origin_[begin]);
+}
 
 Regex::Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
@@ -183,11 +179,11 @@ bool Regex::matches(std::string_view text) const {
   }
   if (re_->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return true;
   if (base::is_utf8(text)) return false;
-  const std::string replaced = Replaced(text).text;
+  const std::string replaced = Subject(text).replaced_;
   return re_->Match(piece(replaced), 0, replaced.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
-bool Regex::find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const {
+bool Regex::find(const Subject& subject, std::size_t from, std::vector<std::string_view>& groups) const {
   constexpr int kOnStack = 17;
   const int count = group_count() + 1;
   re2::StringPiece stack[kOnStack];
@@ -198,20 +194,17 @@ bool Regex::find(std::string_view text, std::size_t from, std::vector<std::strin
     found = heap.get();
   }
   groups.resize(static_cast<std::size_t>(count));
-  if (!base::is_utf8(text)) {
-    const Replaced replaced(text);
-    const std::string& whole = replaced.text;
-    if (!re_->Match(piece(whole), replaced.position(from), whole.size(), re2::RE2::UNANCHORED, found, count)) return false;
-    for (int i = 0; i < count; ++i) {
-      const bool took_part = found[i].data() != nullptr;
-      const std::size_t begin = took_part ? static_cast<std::size_t>(found[i].data() - whole.data()) : 0;
-      groups[static_cast<std::size_t>(i)] =
-          took_part ? replaced.original(text, begin, begin + found[i].size()) : std::string_view();
+  const std::string_view whole = subject.is_utf8() ? subject.text() : std::string_view(subject.replaced_);
+  if (!subject.is_utf8()) from = subject.position(from);
+  if (!re_->Match(piece(whole), from, whole.size(), re2::RE2::UNANCHORED, found, count)) return false;
+  for (int i = 0; i < count; ++i) {
+    std::string_view group(found[i].data(), found[i].size());
+    if (group.data() != nullptr && !subject.is_utf8()) {
+      const auto begin = static_cast<std::size_t>(group.data() - whole.data());
+      group = subject.of_text(begin, begin + group.size());
     }
-    return true;
+    groups[static_cast<std::size_t>(i)] = group;
   }
-  if (!re_->Match(piece(text), from, text.size(), re2::RE2::UNANCHORED, found, count)) return false;
-  for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = {found[i].data(), found[i].size()};
   return true;
 }
 
@@ -228,9 +221,8 @@ std::size_t Regex::find_all(std::string_view text, int count, std::vector<std::s
     heap = std::make_unique<re2::StringPiece[]>(static_cast<std::size_t>(count));
     found = heap.get();
   }
-  std::optional<Replaced> replaced;
-  if (!base::is_utf8(text)) replaced.emplace(text);
-  const std::string_view whole = replaced ? std::string_view(replaced->text) : text;
+  const Subject subject(text);
+  const std::string_view whole = subject.is_utf8() ? text : std::string_view(subject.replaced_);
   std::size_t matches = 0;
   for (std::size_t from = 0; from <= whole.size();) {
     if (!re_->Match(piece(whole), from, whole.size(), re2::RE2::UNANCHORED, found, count)) break;
@@ -248,7 +240,7 @@ std::size_t Regex::find_all(std::string_view text, int count, std::vector<std::s
       std::string_view group;
       if (found[i].data() != nullptr) {
         const auto at = static_cast<std::size_t>(found[i].data() - whole.data());
-        group = replaced ? replaced->original(text, at, at + found[i].size()) : whole.substr(at, found[i].size());
+        group = subject.is_utf8() ? whole.substr(at, found[i].size()) : subject.of_text(at, at + found[i].size());
       }
       groups.push_back(group);
     }

@@ -31,9 +31,28 @@ class Regex {
   // Whether the expression matches these bytes. A byte that is not UTF-8 counts as U+FFFD.
   [[nodiscard]] bool matches(std::string_view text) const;
 
-  // The first match with its groups (0: the whole match); false when there is none. `groups` must have group_count() + 1
-  // places.
-  bool find(std::string_view text, std::size_t from, std::vector<std::string_view>& groups) const;
+  // A text to be searched more than once. The text outlives it.
+  class Subject {
+   public:
+    explicit Subject(std::string_view text);
+    [[nodiscard]] std::string_view text() const { return text_; }
+    [[nodiscard]] bool is_utf8() const { return origin_.empty(); }
+
+   private:
+    friend class Regex;
+    [[nodiscard]] std::size_t position(std::size_t of_text) const;
+    [[nodiscard]] std::string_view of_text(std::size_t begin, std::size_t end) const;
+
+    std::string_view text_;
+    // Where it is not UTF-8: the text with every such byte replaced, as Go's engine sees it, and the place in text_ of each byte
+    // of that, and of its end.
+    std::string replaced_;
+    std::vector<std::size_t> origin_;
+  };
+
+  // The first match from `from` on with its groups (0: the whole match); false when there is none.
+  bool find(const Subject& subject, std::size_t from, std::vector<std::string_view>& groups) const;
+  bool find(std::string_view text, std::vector<std::string_view>& groups) const { return find(Subject(text), 0, groups); }
   // All matches from left to right that are not empty, none of which overlap; `groups` gets the first `count` groups of each, one
   // match after the other (count from 1 to group_count() + 1). Returns how many matches there are.
   std::size_t find_all(std::string_view text, int count, std::vector<std::string_view>& groups) const;

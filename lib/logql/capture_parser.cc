@@ -10,7 +10,7 @@ RegexpParser::RegexpParser(gotext::Regex regex) : regex_(std::move(regex)) {
 }
 
 bool RegexpParser::process(Scope& scope) const {
-  if (!regex_.find(scope.line(), 0, groups_)) return true;
+  if (!regex_.find(scope.line(), groups_)) return true;
   for (std::size_t i = 1; i < groups_.size(); ++i) {
     if (names_[i].empty() || !scope.wants(names_[i])) continue;
     if (!scope.extract(names_[i], groups_[i])) return false;

@@ -206,7 +206,8 @@ bool Decolorize::process(Scope& scope) const {
   char* out = scope.scratch().allocate(line.size());
   std::size_t size = 0;
   std::size_t from = 0;
-  while (sequence_.find(line, from, groups_)) {
+  const gotext::Regex::Subject subject(line);
+  while (sequence_.find(subject, from, groups_)) {
     const auto begin = static_cast<std::size_t>(groups_[0].data() - line.data());
     std::memcpy(out + size, line.data() + from, begin - from);
     size += begin - from;

@@ -38,7 +38,7 @@ class LabelReplaceNode : public MetricNode {
     constexpr std::size_t kMostBytes = 1 << 20;
     const auto all = labels.labels();
     made.assign(all.begin(), all.end());
-    if (!regex_.find(labels.get(source_), 0, groups_)) return;
+    if (!regex_.find(labels.get(source_), groups_)) return;
     value_.clear();
     regex_.expand(replacement_, groups_, kMostBytes, value_);
     std::erase_if(made, [&](const Label& label) { return label.name == destination_; });

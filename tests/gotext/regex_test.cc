@@ -57,11 +57,11 @@ TEST(Regex, Groups) {
   ASSERT_TRUE(regex.ok());
   EXPECT_EQ(regex->group_names(), (std::vector<std::string>{"", "a", "", "b"}));
   std::vector<std::string_view> groups;
-  ASSERT_TRUE(regex->find("say foo 12", 4, groups));
+  ASSERT_TRUE(regex->find(Regex::Subject("say foo 12"), 4, groups));
   EXPECT_EQ(groups[1], "foo");
   EXPECT_EQ(groups[2], "");
   EXPECT_EQ(groups[3], "12");
-  EXPECT_FALSE(regex->find("foo", 0, groups));
+  EXPECT_FALSE(regex->find("foo", groups));
 }
 
 TEST(Regex, FindAll) {

@@ -126,7 +126,8 @@ class Reference {
     std::string out;
     std::vector<std::string_view> groups;
     std::size_t at = 0;
-    while (at <= text.size() && patterns_[i].find(text, at, groups)) {
+    const gotext::Regex::Subject subject(text);
+    while (at <= text.size() && patterns_[i].find(subject, at, groups)) {
       const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
       out += text.substr(at, begin - at);
       const std::string& replacement = std::get<Redact>(rules_[i].action).replacement;
