@@ -384,6 +384,8 @@ class Run {
       return true;
     }
     const Value* const found = find_in_map(*value.map, name);
+    if (found == nullptr && data_.dot() != nullptr && value.map == data_.dot()->map && !data_.dot_type().empty())
+      return fail(fmt::format("can't evaluate field {} in type {}", name, data_.dot_type()));
     Value element = found != nullptr ? *found : value.labels ? Value::of(std::string_view()) : Value::nothing();
     value = std::move(element);
     return true;

@@ -30,6 +30,8 @@ class TemplateData {
   [[nodiscard]] virtual base::Timestamp timestamp() = 0;
   // The outermost dot, where that is no map of labels: of templates that are not about a record. Lives as long as the execution.
   [[nodiscard]] virtual const Value* dot() { return nullptr; }
+  // The Go type of dot() where that is a struct: other fields than its own are errors. "" of a map.
+  [[nodiscard]] virtual std::string_view dot_type() { return {}; }
 };
 
 // Immutable once compiled. But execute() keeps scratch memory and is not thread safe.

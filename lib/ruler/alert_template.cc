@@ -49,6 +49,9 @@ class Data : public gotemplate::TemplateData {
   [[nodiscard]] std::string_view line() override { return data_.external_url; }
   [[nodiscard]] base::Timestamp timestamp() override { return data_.time; }
   [[nodiscard]] const Value* dot() override { return &dot_; }
+  [[nodiscard]] std::string_view dot_type() override {
+    return "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }";
+  }
 
  private:
   const AlertData& data_;

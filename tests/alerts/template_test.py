@@ -8,6 +8,7 @@ import promtool
 import weir_kit as kit
 import yaml
 
+DATA = "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }"
 # template: the value of the alert's expression, and what it becomes
 TEMPLATES = [
     ("{{ $value }}", 0.25, "0.25"), ("{{ $value }}", 1e21, "1e+21"), ("{{ $value }}", 1234567, "1.234567e+06"), ("{{ .Value }}", -3, "-3"),
@@ -35,6 +36,8 @@ TEMPLATES = [
     ("{{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"a.b\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripDomain \"10.0.0.1\" }}", 1, "a:80 a 10.0.0.1:80 10.0.0.1"),
     ("{{ parseDuration \"1h30m\" }}", 1, "5400"), ("{{ graphLink \"up > 0\" }} {{ tableLink \"up\" }}", 1,
                                                   "/graph?g0.expr=up+%3E+0&g0.tab=0 /graph?g0.expr=up&g0.tab=1"),
+    ("{{ .value }}", 1, "<error expanding template: error executing template ALERT: template: ALERT:1:115: executing \"ALERT\" at <.value>: "
+                        f"can't evaluate field value in type {DATA}>"),
     ("{{ safeHtml \"<b>\" }}", 1, "<b>"), ("{{- $value -}} x", 1, "1x"), ("{{/* nothing */}}x", 1, "x"),
 ]
 
@@ -46,6 +49,8 @@ def rules(expressions):
 
 
 def expectations(alerts):
+    """ALERT stands for the name of the template."""
+    alerts = [(template, value, text.replace("ALERT", f"__alert_A{i}")) for i, (template, value, text) in enumerate(alerts)]
     return {"external_labels": {"cluster": "eu"}, "external_url": "http://h:1/p", "alert_rule_test": [
         {"eval_time": "1m", "alertname": f"A{i}", "exp_alerts": [{"exp_labels": {"namespace": "shop", "text": text}, "exp_annotations": {"text": text}}]}
         for i, (_, _, text) in enumerate(alerts)]}

@@ -85,7 +85,11 @@ TEST(AlertTemplate, Expands) {
 }
 
 TEST(AlertTemplate, AFailureIsItsText) {
-  EXPECT_EQ(expanded("{{ .Foo }}", 0), "<no value>");
+  EXPECT_EQ(
+      expanded("{{ .Foo }}", 0),
+      "<error expanding template: error executing template __alert_Test: template: __alert_Test:1:115: executing \"__alert_Test\" "
+      "at <.Foo>: can't evaluate field Foo in type struct { Labels map[string]string; ExternalLabels map[string]string; "
+      "ExternalURL string; Value float64 }>");
   EXPECT_EQ(expanded("{{ humanize \"x\" }}", 0).find("<error expanding template: error executing template __alert_Test: "), 0U)
       << expanded("{{ humanize \"x\" }}", 0);
 }
