@@ -6,6 +6,7 @@
 #include "httpd/tls.h"
 #include "metrics/driver.h"
 #include "serve/tenant.h"
+#include "spool/reader.h"
 #include "spool/spool_file.h"
 #include "stages/serve_site.h"
 
@@ -35,7 +36,8 @@ using pipeline::Outlet;
 
 namespace {
 
-constexpr base::Duration kDrain = 20 * base::kSecond;  // within the 30 s that Kubernetes gives
+constexpr base::Duration kDrain = 20 * base::kSecond;    // within the 30 s that Kubernetes gives
+constexpr base::Duration kOpening = 30 * base::kSecond;  // while another process makes the spool
 constexpr base::Duration kTryAgain = 10 * base::kSecond;
 constexpr std::size_t kManyRecords = 16 << 10, kManyBytes = 1 << 20;  // of a request: then its memory is given back
 
@@ -77,6 +79,10 @@ class ServeSource : public pipeline::Source {
     }
     context_.stop->allow(kDrain);
     if (spec_.try_again) return {};
+    // What is no spool is said here, and not by each answer.
+    if (spec_.read_only) {
+      if (auto there = spool::Reader::open_if_there(spec_.spool, kOpening); !there) return std::move(there).error();
+    }
     return listen();
   }
 

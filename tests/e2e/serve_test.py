@@ -365,6 +365,16 @@ scrape_configs:
 
     # ---- read-only
 
+    def test_what_is_no_spool_is_said_at_once(self):
+        (self.dir / "notes").write_text("not a spool " * 1000)
+        for path in (self.dir / "notes", self.dir):
+            for options in ((), ("--read-only",)):
+                done = subprocess.run([kit.WEIR, "serve", "--listen", "127.0.0.1:0", *options, str(path)], stdin=subprocess.DEVNULL, capture_output=True,
+                                      env=kit.environment(), timeout=60, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(str(path), done.stderr.decode())
+                self.assertNotIn("serving", done.stderr.decode())
+
     def test_beside_a_chain_it_only_reads(self):
         """As a process of its own, and as a line of `run`: new records are seen within two seconds."""
         pods = self.dir / "pods"
