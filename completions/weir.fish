@@ -272,7 +272,7 @@ complete -c weir -n '__weir_command query' -l to -x -d 'records before this time
 complete -c weir -n '__weir_command query' -s n -l namespace -x -d 'only records of these namespaces (repeatable)'
 complete -c weir -n '__weir_command query' -s p -l pod -x -d 'only records of these pods; `web` also means web-… (repeatable)'
 complete -c weir -n '__weir_command query' -s c -l container -x -d 'only records of these containers (repeatable)'
-complete -c weir -n '__weir_command query' -l limit -x -d 'at most N records, volumes, fields or values, 0 for all (default: all records in jsonl and csv, else 1000)'
+complete -c weir -n '__weir_command query' -l limit -x -d 'at most N records, volumes, fields or values, 0 for all (default: 1000, but all records in jsonl and csv, and 100 volumes)'
 complete -c weir -n '__weir_command query' -l forward -d 'with a limit, take the oldest records instead of the newest'
 complete -c weir -n '__weir_command query' -l instant -d 'evaluate a metric query at one time, which is --now, --to or the present'
 complete -c weir -n '__weir_command query' -l now -x -d 'the end of the time, from which times such as 15m count back'

@@ -1,8 +1,10 @@
 #include "cli/query_extent_options.h"
 
 #include "cli/value_options.h"
+#include "record/timestamp.h"
 #include "stages/query.h"
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 namespace weir::cli {
@@ -15,8 +17,9 @@ constexpr std::uint64_t kMostFields = 1000;      // as Loki has it
 }  // namespace
 
 void declare(CLI::App& app, QueryExtentOptions& options) {
-  add_number(app, "--limit", options.limit,
-             "at most N records, volumes, fields or values, 0 for all (default: all records in jsonl and csv, else 1000)");
+  add_number(
+      app, "--limit", options.limit,
+      "at most N records, volumes, fields or values, 0 for all (default: 1000, but all records in jsonl and csv, and 100 volumes)");
   app.add_flag("--forward", options.forward, "with a limit, take the oldest records instead of the newest");
   app.add_flag("--instant", options.instant, "evaluate a metric query at one time, which is --now, --to or the present");
   add_time(app, "--now", options.now, "the end of the time, from which times such as 15m count back");
@@ -72,7 +75,13 @@ void apply(const QueryExtentOptions& options, bool everything, stages::QuerySpec
 base::Result<base::TimeRange> time_range(const TimeFlags& flags, const QueryExtentOptions& options, base::Timestamp now) {
   if (options.now) now = options.now->at(now);
   auto range = time_range(flags, now);
-  if (range && range->to == base::TimeRange::kForever && (options.now || options.instant)) range->to = now;
+  if (range && range->to == base::TimeRange::kForever && (options.now || options.instant)) {
+    range->to = now;
+    if (range->from >= now) {
+      return base::fail(base::Code::usage, "cannot take records from {} on: {} is not after it", record::to_rfc3339(range->from),
+                        options.now ? fmt::format("--now {}", record::to_rfc3339(now)) : "the present");
+    }
+  }
   return range;
 }
 

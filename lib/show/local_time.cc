@@ -25,7 +25,9 @@ std::tm local(Timestamp time) {
 
 void LocalTime::set(Timestamp time) {
   time_ = time;
-  if (!minute_text_.empty() && time >= minute_ && time - minute_ < base::kMinute) return;
+  // Two times may lie further apart than a Timestamp can say.
+  const auto further = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(minute_);
+  if (!minute_text_.empty() && time >= minute_ && further < static_cast<std::uint64_t>(base::kMinute)) return;
   minute_ = floor_to(time, base::kMinute);
   const std::tm parts = local(minute_);
   minute_text_ = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,

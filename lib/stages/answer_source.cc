@@ -69,6 +69,13 @@ std::string AnswerSource::summary() const {
   if (spec_.quiet) return {};
   if (shown() == 0 && finished_) return why_.empty() ? spec_.when_empty : why_;
   if (!more_) return {};
+  using What = QuerySpec::What;
+  const auto limit = [&](std::string_view one, std::string_view many) {
+    return fmt::format("{} shown, which is the limit (--limit 0 shows all)", base::count_of(spec_.limit, one, many));
+  };
+  if (spec_.what == What::volume) return limit("volume is", "volumes are");
+  if (spec_.what == What::fields) return limit("field is", "fields are");
+  if (spec_.what == What::values) return limit("value is", "values are");
   return fmt::format("only the {} {} shown; there are {} (--limit 0 shows all)", spec_.forward ? "oldest" : "newest",
                      base::count_of(spec_.limit, "record is", "records are"), spec_.forward ? "later ones" : "older ones");
 }

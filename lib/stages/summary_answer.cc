@@ -179,7 +179,7 @@ class SpoolSummary : public AnswerSource {
     scan::VolumeSum sum({.by = spec_.by, .selector = scan::selector_names(spec_.logql), .by_name = spec_.by_name});
     auto read = each_record([&](Record& record, Batch& batch) { sum.add(*record.labels, batch.line(record).size()); });
     if (!read) return std::move(read).error();
-    return volume_lines(as_of_loki(sum.largest(spec_.limit)), spec_.json);
+    return volume_lines(as_of_loki(up_to_limit(sum.largest(spec_.limit))), spec_.json);
   }
 
   Result<std::vector<std::string>> fields() {
@@ -188,13 +188,19 @@ class SpoolSummary : public AnswerSource {
     scan::DetectedFields found(spec_.what == What::fields ? spec_.limit : 0);
     auto read = each_record([&](Record& record, Batch& batch) { found.add(record, batch); });
     if (!read) return std::move(read).error();
-    if (spec_.what == What::fields) return field_lines(as_of_loki(found.fields()), spec_.json);
+    if (spec_.what == What::fields) return field_lines(as_of_loki(up_to_limit(found.fields())), spec_.json);
     for (const auto& field : found.fields()) names_.push_back(field.name);
-    auto values = found.values(spec_.label);
-    if (spec_.limit > 0 && values.size() > spec_.limit) values.resize(spec_.limit);
+    auto values = up_to_limit(found.values(spec_.label));
     if (spec_.json)
       std::transform(values.begin(), values.end(), values.begin(), [](const std::string& v) { return json_string(v); });
     return values;
+  }
+
+  template <typename One>
+  std::vector<One> up_to_limit(std::vector<One> all) {
+    more_ = spec_.limit > 0 && all.size() >= spec_.limit;
+    if (more_) all.erase(all.begin() + static_cast<std::ptrdiff_t>(spec_.limit), all.end());
+    return all;
   }
 
   // Of all labels of the streams.
@@ -279,14 +285,19 @@ class LokiSummary : public AnswerSource {
     if (spec_.what == What::fields) {
       auto fields = client.fields(request);
       if (!fields) return std::move(fields).error();
+      note_limit(fields->size());
       return field_lines(*fields, spec_.json);
     }
     auto values = client.field_values(spec_.label, request);
+    if (values) note_limit(values->size());
     if (values && spec_.json) {
       std::transform(values->begin(), values->end(), values->begin(), [](const std::string& v) { return json_string(v); });
     }
     return values;
   }
+
+  // Loki does not say whether there are more than were asked for: where it gives so many, there may be.
+  void note_limit(std::size_t given) { more_ = spec_.limit > 0 && given >= spec_.limit; }
 
   Result<std::vector<std::string>> volume(loki::QueryClient& client) {
     const std::string query = selector();
@@ -296,6 +307,7 @@ class LokiSummary : public AnswerSource {
                                   .labels = spec_.by,
                                   .by_name = spec_.by_name});
     if (!volumes) return std::move(volumes).error();
+    note_limit(volumes->size());
     return volume_lines(*volumes, spec_.json);
   }
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace weir::show {
 namespace {
 
@@ -34,7 +36,8 @@ TEST(LocalTime, OneAfterTheOther) {
   const test::ZoneOf here("UTC0");
   LocalTime local;
   for (const base::Timestamp time :
-       {test::kMorning, test::kMorning + base::kMinute, test::kMorning - 1, test::kMorning + base::kHour}) {
+       {test::kMorning, test::kMorning + base::kMinute, test::kMorning - 1, test::kMorning + base::kHour,
+        std::numeric_limits<base::Timestamp>::min() + base::kHour, test::kMorning}) {
     LocalTime fresh;
     fresh.set(time);
     local.set(time);
