@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <exception>
 #include <functional>
 #include <utility>
 
@@ -91,7 +92,7 @@ class Api : public QueryApi {
               const base::Monotonic come = shared_.clock.monotonic();
               const bool taken = workers_->add([this, exchange, endpoint, name = std::move(tenant.name), come] {
                 metrics_.begin();
-                const QueryOutcome outcome = work(*exchange, endpoint, name, base::after(come, shared_.limits.time));
+                const QueryOutcome outcome = survive(*exchange, endpoint, name, base::after(come, shared_.limits.time));
                 metrics_.end(outcome, shared_.clock.monotonic() - come);
               });
               if (taken) return;
@@ -106,6 +107,17 @@ class Api : public QueryApi {
     const QueryOutcome outcome = outcome_of(response.status);
     exchange.answer(std::move(response));
     return outcome;
+  }
+
+  // What a query makes a library throw ends the query, and not the program, which may collect logs too.
+  QueryOutcome survive(Exchange& exchange, const Endpoint& endpoint, const std::string& tenant, base::Monotonic deadline) {
+    try {
+      return work(exchange, endpoint, tenant, deadline);
+    } catch (const std::exception& thrown) {
+      const std::string text = fmt::format("gives a query up at an unexpected error, which is a bug of weir: {}", thrown.what());
+      shared_.diagnostics.warn("query", text);
+      return give(exchange, {.status = 500, .body = text + "\n"});
+    }
   }
 
   QueryOutcome work(Exchange& exchange, const Endpoint& endpoint, const std::string& tenant, base::Monotonic deadline) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <stdexcept>
 #include <thread>
 
 namespace weir::serve {
@@ -231,6 +232,24 @@ TEST_F(QueryApiTest, TooManyAtOnce) {
   EXPECT_EQ(body("/loki/api/v1/labels"), "429 too many outstanding requests");
   slow->open();
   EXPECT_EQ(slow->wait().status, 200);
+}
+
+class Throwing : public test::FakeExchange {
+ public:
+  using FakeExchange::FakeExchange;
+  [[nodiscard]] bool gone() const override { throw std::length_error("too long"); }
+};
+
+TEST_F(QueryApiTest, WhatThrowsEndsItsQueryAndNothingElse) {
+  store_three();
+  auto bad = std::make_shared<Throwing>(get("/loki/api/v1/labels"));
+  auto request = bad->request();
+  const auto routes = api().routes();
+  test::route_of(routes, request)->later(bad);
+  const auto answer = bad->wait();
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_THAT(answer.body, HasSubstr("a bug of weir: too long"));
+  EXPECT_THAT(body("/loki/api/v1/labels"), HasSubstr("success"));
 }
 
 TEST_F(QueryApiTest, AfterStopNothingNewIsAnswered) {
