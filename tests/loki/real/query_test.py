@@ -162,7 +162,9 @@ class Query(kit.Case):
                 f'sum(count_over_time({{{run}, app="shop"}}[2m])) + sum(count_over_time({{{run}, app="cart"}}[2m]))',
                 f'sum(count_over_time({{{run}}}[2m])) - sum(count_over_time({{{run}}}[2m] offset 3m))',
                 f'sum by (kind) (count_over_time({{{run}}} | label_format kind="{{{{ .app }}}}-{{{{ .pod }}}}" | line_format "{{{{ .kind }}}}" |= "shop" [2m]))',
-                f'topk(1, sum by (pod) (count_over_time({{{run}}}[4m])))', f'sum by (trace) (count_over_time({{{run}}} | trace!="t1" [2m]))',
+                # Weighed, so that no two pods have the same: of equal ones Loki takes any.
+                f'topk(1, sum by (pod) (sum_over_time({{{run}}} | label_format n=`{{{{ if eq .pod "a" }}}}1000{{{{ else }}}}1001{{{{ end }}}}` | unwrap n [4m])))',
+                f'sum by (trace) (count_over_time({{{run}}} | trace!="t1" [2m]))',
                 f'absent_over_time({{{run}, app="nothing"}}[5m])']
 
     def metric_windows(self):
