@@ -78,8 +78,8 @@ base::Result<base::TimeRange> time_range(const TimeFlags& flags, const QueryExte
   if (range && range->to == base::TimeRange::kForever && (options.now || options.instant)) {
     range->to = now;
     if (range->from >= now) {
-      return base::fail(base::Code::usage, "cannot take records from {} on: {} is not after it", record::to_rfc3339(range->from),
-                        options.now ? fmt::format("--now {}", record::to_rfc3339(now)) : "the present");
+      return base::fail(base::Code::usage, "cannot take records from {} to {}: the end is not after the start",
+                        record::to_rfc3339(range->from), options.now ? fmt::format("--now {}", record::to_rfc3339(now)) : "now");
     }
   }
   return range;

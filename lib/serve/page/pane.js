@@ -250,7 +250,8 @@ export class Pane extends Reader {
   async reachCursor(signal) {
     if (this.name !== "q" || !/^\d+$/.test(state.at)) return;
     const at = BigInt(state.at);
-    if (this.more && at < BigInt(this.lines.older.at(-1).ts) && at >= this.start) {
+    const last = this.lines.older.at(-1);
+    if (this.more && last && at < BigInt(last.ts) && at >= this.start) {
       await this.readOlder({ start: at, limit: MANY });
       this.more = true;
       await this.readOlder();
